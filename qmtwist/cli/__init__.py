@@ -1,0 +1,1 @@
+"""Rung 7: the programs; they alone read argv and print for people."""

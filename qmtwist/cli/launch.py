@@ -1,0 +1,48 @@
+"""The way into every small program: find the home, import one module, run it, leave quickly.
+
+The launchers in HOME/bin call `run` under `python -I -S`: no site packages are scanned and nothing of the caller's
+environment changes what Python imports.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+DEFAULT_HOME = "/var/qmail"
+
+
+def find_home(own: str | None) -> str:
+    """QMTWIST_HOME, else the home the launcher belongs to, else /var/qmail.
+
+    A set-uid program does not believe its caller's environment.
+    """
+    is_setuid = os.geteuid() != os.getuid() or os.getegid() != os.getgid()
+    asked = None if is_setuid else os.environ.get("QMTWIST_HOME")
+    return asked or own or DEFAULT_HOME
+
+
+def run(name: str, own_home: str | None) -> NoReturn:
+    """Run a registered program and end the process with its exit status."""
+    from .registry import PROGRAMS
+
+    module = importlib.import_module("qmtwist.cli." + PROGRAMS[name])
+    status = 111
+    try:
+        status = module.main([os.fsencode(word) for word in sys.argv[1:]], find_home(own_home))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 111
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException:  # a bug: say so on stderr, and let the caller treat it as temporary
+        import traceback
+
+        traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            status = status or 111
+    os._exit(status)

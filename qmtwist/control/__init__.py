@@ -1,0 +1,1 @@
+"""Rung 5: reads control/ and users/ into typed, frozen settings."""

@@ -1,0 +1,91 @@
+"""Frozen settings, one class per program; made by `load`, shared by reference, replaced whole at a reload.
+
+Hosts and addresses are bytes as written; names that are looked up are lower case; times are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+
+@attrs.frozen
+class SendSettings:
+    """The queue manager: routing, bounces, schedule. (qmail-send(8))"""
+
+    locals: frozenset[bytes]
+    virtualdomains: Mapping[bytes, bytes]
+    percenthack: frozenset[bytes]
+    envnoathost: bytes
+    bouncefrom: bytes
+    bouncehost: bytes
+    doublebounceto: bytes
+    doublebouncehost: bytes
+    queuelifetime_s: int
+    concurrencylocal: int
+    concurrencyremote: int
+    journalmax_bytes: int  # a larger message is streamed into mess/ at once
+
+
+@attrs.frozen
+class SmtpSettings:
+    """The SMTP service. (qmail-smtpd(8))"""
+
+    greeting: bytes
+    localiphost: bytes | None
+    timeout_s: int
+    databytes: int  # 0: no limit
+    rcpthosts: frozenset[bytes] | None  # None: no such file
+    morercpthosts: str | None  # path of the cdb, None: no such file
+    badmailfrom: frozenset[bytes]
+    tcprules: str | None  # path of the rules text, None: no such file
+    is_rcptcheck: bool
+    concurrencyincoming: int
+    concurrencyperip: int
+    max_recipients: int
+    max_command_bytes: int
+    max_errors: int
+    max_idle_commands: int  # commands that bring no mail nearer, per message
+
+
+@attrs.frozen
+class PopSettings:
+    """The POP3 service."""
+
+    greeting: bytes
+    timeout_s: int
+    checkpassword: bytes | None  # a shell-free command line, None: users/passwords
+    maildir: bytes  # below the user's home
+    concurrency: int
+    max_failures: int  # per connection
+
+
+@attrs.frozen
+class DeliverySettings:
+    """The local agent and its workers. (qmail-lspawn(8), dot-qmail(5))"""
+
+    defaultdelivery: bytes
+    program_timeout_s: int
+    worker_idle_s: int
+
+
+@attrs.frozen
+class ListenSettings:
+    """Twisted endpoint descriptions of each service; empty: the service is off."""
+
+    smtp: tuple[str, ...]
+    pop3: tuple[str, ...]
+
+
+@attrs.frozen
+class Settings:
+    """Everything that control/ says."""
+
+    home: str
+    me: bytes
+    send: SendSettings
+    smtp: SmtpSettings
+    pop3: PopSettings
+    delivery: DeliverySettings
+    listen: ListenSettings

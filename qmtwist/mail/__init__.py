@@ -1,0 +1,1 @@
+"""Rung 1: the things everybody else talks about. No I/O."""

@@ -1,0 +1,42 @@
+"""Addresses as qmail handles them: bytes, split at the last `@`, quoted only when they are shown. (RFC 5321 §4.1.2)"""
+
+from __future__ import annotations
+
+# A local part with one of these is written as a quoted string. (qmail quote.c; spec: dot-qmail RPLINE)
+_UNQUOTED = bytes(byte for byte in range(33, 127) if byte not in b'"(),:;<>@[\\]')
+
+
+def split(address: bytes) -> tuple[bytes, bytes | None]:
+    """Local part and domain; the domain is None when there is no `@`. Only the last `@` counts.
+
+    >>> split(b"a@b@host"), split(b"joe")
+    ((b'a@b', b'host'), (b'joe', None))
+    """
+    local, at, domain = address.rpartition(b"@")
+    return (local, domain) if at else (domain, None)
+
+
+def needs_quoting(local: bytes) -> bool:
+    """Whether a local part is not a plain dot-atom, by qmail's rule."""
+    return (
+        not local or bool(local.translate(None, _UNQUOTED)) or local[:1] == b"." or local[-1:] == b"." or b".." in local
+    )
+
+
+def quote(address: bytes) -> bytes:
+    r"""The address as it is shown in headers and bounces: the local part quoted when it must be.
+
+    The empty address stays empty, `#@[]` stays as it is, the domain is never quoted.
+
+    >>> quote(b"a b@host"), quote(b"joe@host"), quote(b"")
+    (b'"a b"@host', b'joe@host', b'')
+    """
+    if not address:
+        return b""
+    local, domain = split(address)
+    if not needs_quoting(local):
+        return address
+    body = local
+    for special in (b"\\", b'"', b"\r", b"\n"):
+        body = body.replace(special, b"\\" + special)
+    return b'"' + body + b'"' + (b"" if domain is None else b"@" + domain)

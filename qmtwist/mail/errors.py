@@ -1,0 +1,26 @@
+"""The roots of all expected errors.
+
+Anything else that is raised is a bug: it is caught at the guard posts only, logged with its traceback and
+treated as temporary.
+"""
+
+
+class MailError(Exception):
+    """Text for the person who reads the answer; `status` is an RFC 3463 code without the `#`."""
+
+    def __init__(self, text: str, status: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+class Malformed(MailError):
+    """Their bytes are wrong; `status` is what to answer."""
+
+
+class Temporary(MailError):
+    """Try later."""
+
+
+class Permanent(MailError):
+    """Never."""

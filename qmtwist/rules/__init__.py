@@ -1,0 +1,1 @@
+"""Rung 3: every decision, as a function of its arguments."""

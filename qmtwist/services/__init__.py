@@ -1,0 +1,1 @@
+"""Rung 6: the hall: everything that has a reactor."""

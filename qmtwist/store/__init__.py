@@ -1,0 +1,1 @@
+"""Rung 4: the only room that writes files, renames and calls fsync."""

@@ -1,0 +1,1 @@
+"""The group-commit log in which a message lives while it moves."""

@@ -1,0 +1,1 @@
+"""Where a message rests: files in qmail's exact formats."""

@@ -1,0 +1,1 @@
+"""The SMTP grammar and the server session, without a socket."""

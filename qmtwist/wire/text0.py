@@ -1,0 +1,66 @@
+"""NUL-ended records: the envelope that qmail-queue reads, and todo files. (qmail-queue(8); qmail INTERNALS)"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import Malformed
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """The envelope as qmail-queue reads it from descriptor 1.
+
+    >>> encode_envelope(Envelope(b"s", (b"a", b"b")))
+    b'Fs\\x00Ta\\x00Tb\\x00\\x00'
+    """
+    return b"F%s\0%s\0" % (envelope.sender, b"".join([b"T%s\0" % r for r in envelope.recipients]))
+
+
+class TodoEntry(NamedTuple):
+    """What a todo file says: who queued the message, and its envelope."""
+
+    uid: int
+    pid: int
+    envelope: Envelope
+
+
+def encode_todo(entry: TodoEntry) -> bytes:
+    """The content of intd/N and todo/N (no final extra NUL)."""
+    sender, recipients = entry.envelope
+    return b"u%d\0p%d\0F%s\0%s" % (
+        entry.uid, entry.pid, sender, b"".join([b"T%s\0" % r for r in recipients]),
+    )  # fmt: skip
+
+
+def parse_todo(data: bytes) -> TodoEntry:
+    """The meaning of a todo file; records in any order, as qmail-send takes them.
+
+    :raises Malformed: an unknown record, a record without its NUL, or no sender.
+    """
+    if data and data[-1:] != b"\0":
+        raise Malformed("unterminated record")
+    uid = pid = 0
+    sender: bytes | None = None
+    recipients: list[bytes] = []
+    for record in data.split(b"\0")[:-1]:
+        kind, value = record[:1], record[1:]
+        if kind == b"T":
+            recipients.append(value)
+        elif kind == b"F":
+            sender = value
+        elif kind == b"u":
+            uid = _number(value)
+        elif kind == b"p":
+            pid = _number(value)
+        else:
+            raise Malformed("unknown record type")
+    if sender is None:
+        raise Malformed("no sender")
+    return TodoEntry(uid, pid, Envelope(sender, tuple(recipients)))
+
+
+def _number(digits: bytes) -> int:
+    if not digits.isdigit():
+        raise Malformed("not a number")
+    return int(digits)
