@@ -1,0 +1,169 @@
+"""Constant databases: read one by position, write one to the byte. (cdb(5): users/cdb, tcprules, fastforward)
+
+A file is 256 pairs (position, length) of little-endian 32-bit words, then the records `keylen datalen key data` in the
+order they were given, then 256 hash tables of slots (hash, position). Position 0 marks an empty slot.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator
+
+from qmtwist.mail.errors import Malformed
+
+from . import durable
+
+HEADER_BYTES = 2048
+SIZE_LIMIT = 0xFFFFFFFF  # bytes; positions are 32 bits wide
+_PAIR = struct.Struct("<II")
+_SLOTS_AT_ONCE = 64
+
+
+def hash_key(key: bytes) -> int:
+    """cdb's hash: 5381, then times 33 xor each byte, in 32 bits.
+
+    >>> hash_key(b""), hash_key(b"a")
+    (5381, 177604)
+    """
+    h = 5381
+    for byte in key:
+        h = (h * 33 & 0xFFFFFFFF) ^ byte
+    return h
+
+
+def encode(records: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The whole file for these (key, data) pairs, in this order; equal keys are all kept.
+
+    :raises Malformed: more than 4 GiB.
+    """
+    body: list[bytes] = []
+    tables: list[list[tuple[int, int]]] = [[] for _ in range(256)]
+    position = HEADER_BYTES
+    for key, data in records:
+        h = hash_key(key)
+        tables[h & 255].append((h, position))
+        body += _PAIR.pack(len(key), len(data)), key, data
+        position += 8 + len(key) + len(data)
+        if position > SIZE_LIMIT:
+            raise Malformed("a constant database cannot be larger than 4 GiB")
+    header: list[bytes] = []
+    for entries in tables:
+        header.append(_PAIR.pack(position, 2 * len(entries)))
+        body.append(_table(entries))
+        position += len(body[-1])
+        if position > SIZE_LIMIT:
+            raise Malformed("a constant database cannot be larger than 4 GiB")
+    return b"".join(header + body)
+
+
+def _table(entries: list[tuple[int, int]]) -> bytes:
+    """One hash table, half full, linear probing, filled in the order of the records."""
+    size = 2 * len(entries)
+    slots = [(0, 0)] * size
+    for h, position in entries:
+        at = (h >> 8) % size
+        while slots[at][1]:
+            at = (at + 1) % size
+        slots[at] = (h, position)
+    return b"".join([_PAIR.pack(*slot) for slot in slots])
+
+
+def write(path: str, temporary: str, records: Iterable[tuple[bytes, bytes]], mode: int = 0o644) -> None:
+    """Replace `path` by a database of these records, durably, through the file `temporary` beside it.
+
+    :raises OSError: as the kernel gave it; `path` is untouched unless syncing its directory failed, `temporary` is gone.
+        `filename` tells the step: `temporary` alone, it could not be created; None, writing or syncing failed; with
+        `filename2` the rename failed.
+    :raises Malformed: the database would be too large; nothing was touched.
+    """
+    data = encode(records)
+    durable.unlink_quietly(temporary)
+    durable.create(temporary, data, mode)
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        durable.unlink_quietly(temporary)
+        raise
+    durable.sync_directory(os.path.dirname(path) or ".")
+
+
+class Reader:
+    """An open database. Looks up by pread, believes no number in the file, and sees the file that was opened even
+    when a new one is renamed over it. Whoever opens it closes it; usable in a `with` statement.
+    """
+
+    def __init__(self, path: str | bytes) -> None:
+        """:raises OSError: as open gave it. :raises Malformed: too short to have a header."""
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._size = os.fstat(self._descriptor).st_size
+            self._header = self._read(0, HEADER_BYTES)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get(self, key: bytes) -> bytes | None:
+        """The data of the first record with this key; None when there is none.
+
+        :raises Malformed: the file contradicts itself. :raises OSError: it cannot be read.
+        """
+        return next(self._find(key), None)
+
+    def get_all(self, key: bytes) -> list[bytes]:
+        """The data of every record with this key, in the order they were written. Raises like `get`."""
+        return list(self._find(key))
+
+    def _find(self, key: bytes) -> Iterator[bytes]:
+        h = hash_key(key)
+        start, size = _PAIR.unpack_from(self._header, 8 * (h & 255))
+        if start + 8 * size > self._size:
+            raise Malformed("constant database: a hash table lies outside the file")
+        first = (h >> 8) % size if size else 0
+        for found, position in self._slots(start, size, first):
+            if not position:
+                return
+            if found == h:
+                data = self._record(position, key)
+                if data is not None:
+                    yield data
+
+    def _slots(self, start: int, size: int, first: int) -> Iterator[tuple[int, int]]:
+        """Every slot of a table once, from `first` on and round the end, read a few at a time."""
+        for begin, end in ((first, size), (0, first)):
+            for at in range(begin, end, _SLOTS_AT_ONCE):
+                count = min(_SLOTS_AT_ONCE, end - at)
+                yield from _PAIR.iter_unpack(self._read(start + 8 * at, 8 * count))
+
+    def _record(self, position: int, key: bytes) -> bytes | None:
+        """The data of the record at this position when it has this key."""
+        key_bytes, data_bytes = _PAIR.unpack(self._read(position, 8))
+        if position + 8 + key_bytes + data_bytes > self._size:
+            raise Malformed("constant database: a record lies outside the file")
+        if key_bytes != len(key) or self._read(position + 8, key_bytes) != key:
+            return None
+        return self._read(position + 8 + key_bytes, data_bytes)
+
+    def _read(self, position: int, count: int) -> bytes:
+        """Exactly these bytes, however the kernel cuts the read."""
+        if position + count > self._size:
+            raise Malformed("constant database: shorter than its own positions say")
+        data = os.pread(self._descriptor, count, position)
+        while len(data) < count:
+            more = os.pread(self._descriptor, count - len(data), position + len(data))
+            if not more:
+                raise Malformed("constant database: it shrank while it was read")
+            data += more
+        return data
