@@ -1,0 +1,24 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+# A directory's ticket to the other rooms: tests import `tests.support...`, whatever directory pytest is started in.
+pytest.register_assert_rewrite("tests.support")
+
+
+@pytest.fixture
+def open_directory() -> Iterator[str]:
+    """A fresh directory that every account may enter; pytest's own `tmp_path` is closed to all but its owner."""
+    path = tempfile.mkdtemp(prefix="qmtwist-test-", dir="/tmp")
+    os.chmod(path, 0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
