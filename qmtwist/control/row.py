@@ -1,0 +1,57 @@
+"""What `schema` says about one control file."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Kind(enum.Enum):
+    """How a file is parsed and what may stand in it; the value is the word used in the documentation."""
+
+    HOST = "host name"
+    LINE = "one line"
+    NUMBER = "number"
+    SWITCH = "0 or 1"
+    HOSTS = "host names, one per line"
+    ADDRESSES = "addresses, one per line"
+    MAP = "`key:value` lines"
+    ROUTES = "`host:relay` lines"
+    SERVERS = "addresses, one per line, in order"
+    ENDPOINTS = "Twisted endpoints, one per line"
+    DELIVERY = "lines of a .qmail file"
+    TABLE = "a file of its own format"
+
+
+class Show(NamedTuple):
+    """qmail-showctl's words: for a list `absent` is the sentence for no file; for a value the text is `before`
+    value `after`."""
+
+    before: str
+    after: str = ""
+    absent: str = ""
+
+
+class Row(NamedTuple):
+    """One control file.
+
+    `default` is the value without a file; `follows_me`: it is control/me, and `default` is only the literal word of
+    a home that has no control/me either. Numbers outside `minimum`..`maximum` are refused (a classic file's: clamped).
+    """
+
+    name: str
+    kind: Kind
+    default: bytes | int | None
+    reader: str
+    purpose: str
+    field: str = ""  # in Settings; "" for what the daemon does not read
+    follows_me: bool = False
+    is_classic: bool = False  # a file of qmail's: what qmail takes silently may only be warned about
+    needs_restart: bool = False
+    minimum: int = 0
+    maximum: int = 2**31 - 1
+    show: Show | None = None
+    default_words: str = ""  # instead of the default itself, in the documentation
+
+
+LIST_KINDS = frozenset({Kind.HOSTS, Kind.ADDRESSES, Kind.MAP, Kind.ROUTES, Kind.SERVERS, Kind.ENDPOINTS})
