@@ -72,7 +72,7 @@ def _table(entries: list[tuple[int, int]]) -> bytes:
 def write(path: str, temporary: str, records: Iterable[tuple[bytes, bytes]], mode: int = 0o644) -> None:
     """Replace `path` by a database of these records, durably, through the file `temporary` beside it.
 
-    :raises OSError: as the kernel gave it; `path` is untouched unless syncing its directory failed, `temporary` is gone.
+    :raises OSError: as the kernel gave it; `path` is untouched unless syncing its directory failed; `temporary` goes.
         `filename` tells the step: `temporary` alone, it could not be created; None, writing or syncing failed; with
         `filename2` the rename failed.
     :raises Malformed: the database would be too large; nothing was touched.
@@ -110,9 +110,7 @@ class Reader:
     def __enter__(self) -> Reader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def get(self, key: bytes) -> bytes | None:
