@@ -60,6 +60,23 @@ def parse_todo(data: bytes) -> TodoEntry:
     return TodoEntry(uid, pid, Envelope(sender, tuple(recipients)))
 
 
+def glance_todo(data: bytes) -> tuple[int, int, bytes | None]:
+    """uid, pid and sender as far as a damaged todo file tells them before its first bad record."""
+    uid = pid = 0
+    sender = None
+    for record in data.split(b"\0")[:-1]:
+        kind, value = record[:1], record[1:]
+        if kind == b"F":
+            sender = value
+        elif kind == b"u" and value.isdigit():
+            uid = int(value)
+        elif kind == b"p" and value.isdigit():
+            pid = int(value)
+        elif kind != b"T":
+            break
+    return uid, pid, sender
+
+
 def _number(digits: bytes) -> int:
     if not digits.isdigit():
         raise Malformed("not a number")

@@ -1,0 +1,25 @@
+"""One message on one channel: what is left of it in this pass. (qmail-send JOBS)"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+
+class Job:
+    """Made when a pass opens a message, gone when no recipient is in delivery any more."""
+
+    __slots__ = ("channel", "in_delivery", "is_dying", "left", "number", "retry_at", "waiting")
+
+    def __init__(self, channel: str, number: int, recipients: Iterable[int], retry_at: int, is_dying: bool) -> None:
+        self.channel = channel
+        self.number = number
+        self.waiting = deque(recipients)  # indexes that this pass still has to start
+        self.in_delivery = 0
+        self.left = len(self.waiting)  # recipients not served yet, these and those in delivery included
+        self.retry_at = retry_at
+        self.is_dying = is_dying
+
+    def is_over(self) -> bool:
+        """Whether the pass has started everything and everything has ended."""
+        return not self.waiting and not self.in_delivery

@@ -1,0 +1,92 @@
+"""Failures into a bounce: queued durably before its cause is removed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import MailError
+from qmtwist.rules.bounce import TRUNCATED, BounceStyle, BounceTo, bounce_head
+from qmtwist.services.seams import Intake, Origin, Receipt
+
+from .mail import FileMail, JournalMail, Mail
+
+PIECE_BYTES = 65536
+COPY_LIMIT_BYTES = 10 * 1024 * 1024  # a bounce carries at most so much of the message
+
+
+class Bounces:
+    """Made by the queue manager; words and injects the bounce of one message at a time."""
+
+    def __init__(self, intake: Intake, origin: Origin) -> None:
+        self._intake = intake
+        self._origin = origin
+
+    def inject(
+        self,
+        mail: Mail,
+        to: BounceTo,
+        paragraphs: bytes,
+        style: BounceStyle,
+        now: int,
+        done: Callable[[Receipt | MailError], None],
+    ) -> None:
+        """Queue the bounce; `done` hears of it once.
+
+        :raises MailError: the queue takes nothing now.
+        :raises OSError: the message cannot be read.
+        """
+        Injection(self._intake, self._origin, mail, to, done).begin(
+            bounce_head(mail.sender, to, paragraphs, style, now)
+        )
+
+
+class Injection:
+    """One bounce on its way; lives until `done` was called."""
+
+    def __init__(
+        self, intake: Intake, origin: Origin, mail: Mail, to: BounceTo, done: Callable[[Receipt | MailError], None]
+    ) -> None:
+        self._draft = intake.open(origin, self._go_on)
+        self._pieces: Iterator[bytes] = iter(())
+        self._mail = mail
+        self._to = to
+        self._done = done
+
+    def begin(self, head: bytes) -> None:
+        """Write the head, then the copy as fast as the queue takes it."""
+        try:
+            self._pieces = self._copy()
+            self._draft.write(head)
+            self._go_on()
+        except BaseException:
+            self._draft.abandon()
+            raise
+
+    def _go_on(self) -> None:
+        for piece in self._pieces:
+            if not self._draft.write(piece):
+                return
+        self._draft.commit(Envelope(self._to.sender, (self._to.recipient,)), self._done)
+
+    def _copy(self) -> Iterator[bytes]:
+        if isinstance(self._mail, JournalMail):
+            content = self._mail.read()
+            return iter([content])
+        return copy_of_file(self._mail)
+
+
+def copy_of_file(mail: FileMail, limit_bytes: int = COPY_LIMIT_BYTES) -> Iterator[bytes]:
+    """The message in pieces, cut at the limit with a line that says so.
+
+    :raises OSError: it cannot be read (at the first piece).
+    """
+    with open(mail.open_message(), "rb", buffering=0) as stream:
+        is_cut = os.fstat(stream.fileno()).st_size > limit_bytes
+        left = limit_bytes
+        while left > 0 and (piece := stream.read(min(PIECE_BYTES, left))):
+            left -= len(piece)
+            yield piece
+    if is_cut:
+        yield TRUNCATED

@@ -1,0 +1,359 @@
+"""The queue manager: carries out what the timetable orders. (qmail-send(8))
+
+Every message is in `_mail` while it is in motion: all that live in the journal, and those in queue files while a pass
+has them open. What is deferred is put to rest in files; between attempts only its number and time are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from qmtwist.control.settings import SendSettings
+from qmtwist.logbook.facts import DeliveryEnded, DeliveryStarted, MessageInfo, NewMessage, Status
+from qmtwist.mail.address import split
+from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.rules.bounce import GIVING_UP, paragraph
+from qmtwist.rules.routing import Routes, route, without_prefix
+from qmtwist.rules.verp import expand
+from qmtwist.scheduler.machine import Machine
+from qmtwist.scheduler.orders import Closed, Open, Start
+from qmtwist.services.disk import Disk
+from qmtwist.services.seams import Courier
+from qmtwist.services.telemetry import Telemetry
+from qmtwist.store.journal.records import JournalMessage
+from qmtwist.store.journal.writer import Journal, Place
+from qmtwist.store.queue import bounces as bounce_notes
+from qmtwist.store.queue import records
+from qmtwist.store.queue.layout import CHANNELS, Layout
+from qmtwist.store.queue.preprocess import Preprocessed
+from qmtwist.wire.spawn import DeliverOrder
+
+from .mail import FileMail, JournalMail, Mail, Unreadable
+
+SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
+CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
+
+_KIND = {Verdict.SUCCESS: "success", Verdict.FAILURE: "failure", Verdict.DEFERRAL: "deferral"}
+_NO_HOST = Outcome(Verdict.FAILURE, b"Sorry, address must include host name. (#5.1.3)\n")
+_UNREADABLE = Outcome(Verdict.DEFERRAL, b"qmail-spawn unable to open message. (#4.3.0)\n")
+
+
+class Farewell(Protocol):
+    """Who ends messages and puts them to rest: see `ending`."""
+
+    def finish(self, mail: Mail) -> None:
+        """Every recipient is served."""
+
+    def rest(self, mail: JournalMail) -> None:
+        """Something was deferred."""
+
+
+class QueueManager:
+    """Made by `assemble`; its parts are introduced by `engage` before anything arrives."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        layout: Layout,
+        journal: Journal,
+        disk: Disk,
+        telemetry: Telemetry,
+        settings: SendSettings,
+    ) -> None:
+        self.layout = layout
+        self.journal = journal
+        self.disk = disk
+        self.telemetry = telemetry
+        self.settings = settings
+        self.mail: dict[int, Mail] = {}
+        self.busy = 0  # steps on their way to disk, without which nobody may leave
+        self.on_quiet: Callable[[], None] = lambda: None  # asked whenever something may have become idle
+        limits = {"local": settings.concurrencylocal, "remote": settings.concurrencyremote}
+        self.machine = Machine(limits, settings.queuelifetime_s)
+        self._reactor = reactor
+        self._routes = routes_of(settings)
+        self._couriers: dict[str, Courier] = {}
+        self._kept_bytes = 0
+        self._timer: IDelayedCall | None = None
+        self._is_pumping = False
+
+    def engage(self, couriers: dict[str, Courier], farewell: Farewell, wake_todo: Callable[[], None]) -> None:
+        """Introduce the agents and those who end messages."""
+        self._couriers = couriers
+        self._farewell = farewell
+        self._wake_todo = wake_todo
+
+    def now(self) -> int:
+        """POSIX seconds."""
+        return int(self._reactor.seconds())
+
+    def apply(self, settings: SendSettings) -> None:
+        """Use new settings for what comes; messages already sorted keep their routes."""
+        self.settings = settings
+        self._routes = routes_of(settings)
+        self.machine.set_limit("local", settings.concurrencylocal)
+        self.machine.set_limit("remote", settings.concurrencyremote)
+        self.machine.lifetime_s = settings.queuelifetime_s
+        self.pump_soon()
+
+    def sort(self, recipient: bytes) -> tuple[str, bytes]:
+        """Channel and rewritten recipient."""
+        return route(recipient, self._routes)
+
+    def status(self) -> None:
+        """Log the deliveries in progress."""
+        machine = self.machine
+        self.telemetry.fact(
+            Status(
+                machine.used("local"),
+                machine.limit("local"),
+                machine.used("remote"),
+                machine.limit("remote"),
+                machine.is_stopping,
+            )
+        )
+
+    # -- messages come in (intake.Arrivals)
+
+    def arrived(self, entry: JournalMessage, place: Place, content_at: int) -> None:
+        """A message is durable in the journal."""
+        routes = [route(recipient, self._routes) for recipient in entry.envelope.recipients]
+        mail = JournalMail(entry, place, content_at, routes)
+        self._kept_bytes += mail.size
+        if self._kept_bytes > CONTENT_LIMIT_BYTES:
+            mail.content = None
+            self._kept_bytes -= mail.size
+        self.mail[mail.number] = mail
+        self.telemetry.fact(NewMessage(mail.number))
+        self.telemetry.fact(MessageInfo(mail.number, mail.size, mail.sender, entry.qp, entry.uid))
+        for channel in CHANNELS:
+            if channel in mail.unfinished:
+                self.machine.add_fresh(channel, mail.number)
+        if not routes:
+            self._farewell.finish(mail)
+        self.pump_soon()
+
+    def queued(self, number: int) -> None:
+        """A message is in todo/."""
+        self._wake_todo()
+
+    def preprocessed(self, result: Preprocessed) -> None:
+        """A message came out of todo/ and is in queue files."""
+        for channel in result.channels:
+            self.machine.add_fresh(channel, result.number)
+        if not result.channels:
+            self.finish_file(result.number)
+        self.pump_soon()
+
+    def finish_file(self, number: int) -> None:
+        """A message in files has no recipient left."""
+        try:
+            mail = FileMail(self.layout, number)
+        except FileNotFoundError:
+            return
+        except Unreadable as error:
+            self.telemetry.notice("warning", f"trouble reading info/{number % 23}/{number}: {error}")
+            return
+        self.mail[number] = mail
+        self._farewell.finish(mail)
+
+    def forget(self, mail: Mail) -> None:
+        """It is not in motion any more."""
+        if self.mail.pop(mail.number, None) is not None and isinstance(mail, JournalMail):
+            if mail.content is not None:
+                self._kept_bytes -= mail.size
+            self.journal.release(mail.place.segment)
+
+    # -- the pump
+
+    def pump_soon(self) -> None:
+        """Ask the timetable in this turn of the reactor, once."""
+        if not self._is_pumping:
+            self._is_pumping = True
+            self._reactor.callLater(0, self._pump)
+
+    def _pump(self) -> None:
+        self._is_pumping = False
+        now = self.now()
+        while (order := self.machine.next_order(now)) is not None:
+            if isinstance(order, Open):
+                self._open(order, now)
+            else:
+                self._start(order)
+        due = self.machine.next_due(now)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if due is not None and not self.machine.is_stopping:
+            # a timer is never trusted for longer than a minute: clocks jump
+            self._timer = self._reactor.callLater(max(1, min(due - now, 60)), self.pump_soon)
+        self.on_quiet()
+
+    def stop_timer(self) -> None:
+        """No more passes by time."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _open(self, order: Open, now: int) -> None:
+        number, channel = order.number, order.channel
+        mail = self.mail.get(number)
+        if mail is not None and mail.is_leaving:
+            self.machine.vanished(channel, number, now + 1)
+            return
+        try:
+            if mail is None:
+                mail = FileMail(self.layout, number)
+            left = mail.left(channel)
+        except FileNotFoundError:
+            self.telemetry.notice("warning", f"unable to open info/{number % 23}/{number}")
+            self.machine.vanished(channel, number, None)
+            return
+        except Unreadable as error:
+            name = f"{channel}/{number % 23}/{number}"
+            self.telemetry.notice("warning", f"trouble reading {name}; will try again later: {error}")
+            self.machine.vanished(channel, number, now + SLEEP_SYSFAIL_S)
+            return
+        self.mail[number] = mail
+        closed = self.machine.opened(channel, number, mail.birth, left, now)
+        if closed is not None:
+            self._closed(closed)
+
+    def _start(self, order: Start) -> None:
+        mail = self.mail[order.number]
+        recipient = mail.address(order.channel, order.recipient)
+        self.telemetry.fact(DeliveryStarted(order.delivery, order.number, order.channel, recipient))
+        self.status()
+        local, host = split(recipient)
+        report = partial(self._reported, order.delivery)
+        if host is None:
+            report(_NO_HOST)
+            return
+        sender = expand(mail.sender, recipient)
+        descriptor, content = None, None
+        try:
+            if isinstance(mail, JournalMail):
+                content = mail.read()
+            else:
+                descriptor = mail.open_message()
+        except OSError:
+            report(_UNREADABLE)
+            return
+        self._couriers[order.channel].deliver(DeliverOrder(sender, local, host, content), descriptor, report)
+
+    # -- reports
+
+    def _reported(self, delivery: int, outcome: Outcome) -> None:
+        verdict, text = outcome
+        if verdict is Verdict.DEFERRAL and self.machine.is_last_try(delivery):
+            verdict, text = Verdict.FAILURE, text + GIVING_UP
+        order = self.machine.ended(delivery)
+        self.telemetry.fact(DeliveryEnded(delivery, _KIND[verdict], text))
+        self.status()
+        mail = self.mail[order.number]
+        if verdict is Verdict.DEFERRAL:
+            self._settle(order, False)
+        elif isinstance(mail, JournalMail):
+            self._settle_in_journal(mail, order, verdict, text)
+        else:
+            self._settle_in_files(mail, order, verdict, text)
+        self.pump_soon()
+
+    def _note(self, recipient: bytes, text: bytes) -> bytes:
+        return paragraph(without_prefix(recipient, self._routes), text)
+
+    def _settle_in_journal(self, mail: JournalMail, order: Start, verdict: Verdict, text: bytes) -> None:
+        if verdict is Verdict.FAILURE:
+            recipient = mail.address(order.channel, order.recipient)
+            mail.note_failed(self.journal, order.recipient, self._note(recipient, text))
+        else:
+            mail.note_served(self.journal, order.recipient)
+        self._settle(order, True)
+
+    def _settle_in_files(self, mail: FileMail, order: Start, verdict: Verdict, text: bytes) -> None:
+        """The bounce note is on disk before the recipient is marked done."""
+        recipient = mail.address(order.channel, order.recipient)
+        note = self._note(recipient, text) if verdict is Verdict.FAILURE else b""
+
+        def write() -> None:
+            if note:
+                bounce_notes.append_note(self.layout, mail.number, note)
+            try:
+                mail.mark(order.channel, order.recipient)
+            except OSError:
+                name = f"{order.channel}/{mail.number % 23}/{mail.number}"
+                self.telemetry.notice("warning", f"trouble marking {name}; message will be delivered twice!")
+
+        def trouble(failure: object) -> None:
+            self.telemetry.notice("alert", f"unable to append to bounce message, will try again later: {failure}")
+            self.step_done()
+            self._settle(order, False)
+
+        def written(_: None) -> None:
+            self.step_done()
+            self._settle(order, True)
+
+        self.busy += 1
+        self.disk.run(write).addCallbacks(written, trouble)
+
+    def step_done(self) -> None:
+        """A step that was on its way to disk has arrived."""
+        self.busy -= 1
+        self.pump_soon()
+
+    def _settle(self, order: Start, is_served: bool) -> None:
+        closed = self.machine.settled(order.channel, order.number, is_served)
+        if closed is not None:
+            self._closed(closed)
+
+    def _closed(self, closed: Closed) -> None:
+        """A pass is over: the channel is finished, or its rest waits for the next attempt."""
+        mail = self.mail[closed.number]
+        if isinstance(mail, JournalMail):
+            self._closed_in_journal(mail, closed)
+        else:
+            self._closed_in_files(mail, closed)
+
+    def _closed_in_journal(self, mail: JournalMail, closed: Closed) -> None:
+        if closed.left:
+            mail.retry_at[closed.channel] = closed.retry_at
+        else:
+            mail.unfinished.discard(closed.channel)
+        if not mail.unfinished:
+            self._farewell.finish(mail)
+        elif mail.retry_at and not self.machine.is_open(mail.number) and not self.machine.is_stopping:
+            self._farewell.rest(mail)
+
+    def _closed_in_files(self, mail: FileMail, closed: Closed) -> None:
+        number, channel = closed.number, closed.channel
+        try:
+            if closed.left:
+                self.machine.add(channel, number, closed.retry_at)
+                records.set_due(self.layout, channel, number, closed.retry_at)
+            elif mail.finish_channel(channel):
+                self._farewell.finish(mail)
+                return
+        except OSError as error:
+            name = f"{channel}/{number % 23}/{number}"
+            self.telemetry.notice("warning", f"trouble with {name}; will try again later: {error.strerror}")
+            if not closed.left:
+                self.machine.add(channel, number, self.now() + SLEEP_SYSFAIL_S)
+        if not self.machine.is_open(number):
+            self.forget(mail)
+
+    def all_due(self) -> None:
+        """ALRM: try everything now."""
+        self.machine.all_due()
+        self.pump_soon()
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Call `what` after this time, unless the server is stopping by then."""
+        self._reactor.callLater(seconds, lambda: None if self.machine.is_stopping else what())
+
+
+def routes_of(settings: SendSettings) -> Routes:
+    """The part of the settings that routing asks."""
+    return Routes(settings.locals, settings.virtualdomains, settings.percenthack, settings.envnoathost)

@@ -1,0 +1,95 @@
+"""Putting messages to rest: from the journal, or from memory, into qmail's files.
+
+The commit point is info/S/N, which appears last: before it the journal alone counts, and what is left of an attempt is
+made anew; after it (and its sync) the files alone count.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from qmtwist.store import durable
+
+from .layout import Layout
+from .records import encode_info, encode_recipients
+
+
+class Resting(NamedTuple):
+    """A message as files keep it: recipients per channel as (done, address); a channel without any left is empty."""
+
+    number: int
+    birth: int
+    sender: bytes
+    content: bytes
+    local: list[tuple[bool, bytes]]
+    remote: list[tuple[bool, bytes]]
+    local_due: int
+    remote_due: int
+    paragraphs: bytes
+
+
+def put_to_rest(layout: Layout, messages: Iterable[Resting]) -> list[int]:
+    """Write these messages as queue files, durably; the numbers of those that are there now.
+
+    :raises OSError: the disk refused; none of them may be forgotten elsewhere.
+    """
+    waiting = [message for message in messages if not os.path.exists(layout.info(message.number))]
+    for message in waiting:
+        _write_parts(layout, message)
+    if waiting:
+        sync_filesystem(layout.queue)
+    for message in waiting:
+        path = layout.info(message.number)
+        staging = f"{layout.pid}/rest.{message.number}"
+        durable.unlink_quietly(staging)
+        durable.create(staging, encode_info(message.sender), 0o600)
+        os.utime(staging, (message.birth, message.birth))
+        os.rename(staging, path)
+    if waiting:
+        sync_filesystem(layout.queue)
+    return [message.number for message in messages]
+
+
+def _write_parts(layout: Layout, message: Resting) -> None:
+    number = message.number
+    _write(layout.mess(number), message.content, 0o644)
+    for channel, recipients, due in (
+        ("local", message.local, message.local_due),
+        ("remote", message.remote, message.remote_due),
+    ):
+        path = layout.channel(channel, number)
+        durable.unlink_quietly(path)
+        if any(not is_done for is_done, _ in recipients):
+            _write(path, encode_recipients(recipients), 0o600)
+            os.utime(path, (due, due))
+    durable.unlink_quietly(layout.bounce(number))
+    if message.paragraphs:
+        _write(layout.bounce(number), message.paragraphs, 0o600)
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    """A new file, not yet synced: the caller syncs the file system once for all."""
+    durable.unlink_quietly(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        durable.write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def sync_filesystem(path: str) -> None:
+    """Make everything on the file system of this directory durable, and hear of write errors (syncfs, Linux 5.8)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)
