@@ -13,7 +13,6 @@ Arguments are handed to the runner: `scripts/vectors --only smtpd -v`.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -24,24 +23,14 @@ import tempfile
 from typing import Any, NamedTuple
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TOP)
+
+from tests.support import privately  # noqa: E402
+
 EXCEPTIONS = os.path.join(TOP, "tests/vectors/exceptions.txt")
 
 # What is played: kinds of cases, and how exactly they are compared.
 SETS = (("exact", "local,users,queue,send"), ("semantic", "smtpd,pop3d,popup"))
-
-# Name, uid, gid: those of the recordings.
-ACCOUNTS = (
-    ("alias", 1001, 1001),
-    ("qmaild", 1002, 1001),
-    ("qmaill", 1003, 1001),
-    ("qmailp", 1004, 1001),
-    ("qmailq", 1005, 1002),
-    ("qmailr", 1006, 1002),
-    ("qmails", 1007, 1002),
-)
-GROUPS = (("nofiles", 1001), ("qmail", 1002))
-
-NEW_MOUNTS, BIND, PRIVATE = 0x00020000, 4096, 1 << 18 | 16384
 
 
 class Tally(NamedTuple):
@@ -69,31 +58,6 @@ def read_exceptions() -> dict[str, str]:
     with open(EXCEPTIONS, encoding="utf-8") as stream:
         lines = [line.split(None, 1) for line in stream if line.strip() and not line.startswith("#")]
     return {words[0]: words[1].strip() if len(words) > 1 else "" for words in lines}
-
-
-def with_accounts(text: str, accounts: list[tuple[str, str]]) -> str:
-    """A password or group file with the missing names added."""
-    names = {line.split(":", 1)[0] for line in text.splitlines()}
-    return text + "".join(line for name, line in accounts if name not in names)
-
-
-def enter_private_mounts(base: str, home: str) -> bool:
-    """Give this process a private /etc/passwd and /etc/group that know qmail's accounts; whether that was allowed."""
-    if os.geteuid() != 0:
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(NEW_MOUNTS) or libc.mount(None, b"/", None, PRIVATE, None):
-        return False
-    users = [(name, f"{name}:x:{uid}:{gid}::{home}:/bin/false\n") for name, uid, gid in ACCOUNTS]
-    groups = [(name, f"{name}:x:{gid}:\n") for name, gid in GROUPS]
-    for path, wanted in (("/etc/passwd", users), ("/etc/group", groups)):
-        copy = os.path.join(base, os.path.basename(path))
-        with open(path, encoding="utf-8") as source, open(copy, "w", encoding="utf-8") as target:
-            target.write(with_accounts(source.read(), wanted))
-        os.chmod(copy, 0o644)
-        if libc.mount(os.fsencode(copy), os.fsencode(path), None, BIND, None):
-            return False
-    return True
 
 
 def set_up(home: str) -> None:
@@ -157,7 +121,9 @@ def main(arguments: list[str]) -> int:
     try:
         os.chmod(base, 0o755)
         home = os.path.join(base, "home")
-        is_private = enter_private_mounts(base, home)
+        is_private = privately.enter()
+        if is_private:
+            privately.add_accounts(base, privately.mail_accounts(home), privately.MAIL_GROUPS)
         set_up(home)
         place = ["--home", home] + ([] if is_private else ["--relocatable"])
         asked = [arguments] if arguments else [["--level", level, "--only", names] for level, names in SETS]

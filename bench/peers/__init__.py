@@ -1,0 +1,49 @@
+"""The servers that are measured, all behind one interface."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Protocol
+
+
+class Peer(Protocol):
+    """A mail server that accepts on a loopback port and delivers into one Maildir. Started once, stopped once."""
+
+    name: str
+    port: int
+    pid: int  # the process above all others of this server
+    recipient: str
+    maildir: str
+
+    def start(self) -> None:
+        """Start it; returns when it accepts connections."""
+
+    def stop(self) -> None:
+        """Stop it, and wait until it is gone."""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, limit_s: float = 30.0) -> None:
+    """Wait until somebody accepts and greets.
+
+    :raises TimeoutError: nobody did.
+    """
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                connection.settimeout(10)
+                if connection.recv(4).startswith(b"220"):
+                    connection.sendall(b"QUIT\r\n")
+                    return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"nothing greets on port {port}")
