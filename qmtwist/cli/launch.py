@@ -1,7 +1,8 @@
 """The way into every small program: find the home, import one module, run it, leave quickly.
 
-The launchers in HOME/bin call `run` under `python -I -S`: no site packages are scanned and nothing of the caller's
-environment changes what Python imports.
+The launchers in HOME/bin call `run` under `python -I -S`: no site packages are scanned, and neither the caller's
+environment nor the directory it is in changes what Python imports. The set-uid qmail-queue relies on that; it also
+gets an empty environment (see `control.elf`). `NAME --help` prints the program's manual, the docstring of its module.
 """
 
 from __future__ import annotations
@@ -24,14 +25,23 @@ def find_home(own: str | None) -> str:
     return asked or own or DEFAULT_HOME
 
 
-def run(name: str, own_home: str | None) -> NoReturn:
-    """Run a registered program and end the process with its exit status."""
+def _call(name: str, arguments: list[bytes], home: str) -> int:
+    """The program itself, or its manual if that is all that was asked for."""
     from .registry import PROGRAMS
 
     module = importlib.import_module("qmtwist.cli." + PROGRAMS[name])
+    if arguments == [b"--help"]:
+        print((module.__doc__ or name).strip())
+        return 0
+    status: int = module.main(arguments, home)
+    return status
+
+
+def run(name: str, own_home: str | None) -> NoReturn:
+    """Run a registered program and end the process with its exit status."""
     status = 111
     try:
-        status = module.main([os.fsencode(word) for word in sys.argv[1:]], find_home(own_home))
+        status = _call(name, [os.fsencode(word) for word in sys.argv[1:]], find_home(own_home))
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 111
     except KeyboardInterrupt:

@@ -1,13 +1,40 @@
-"""The small scripts in HOME/bin that start our programs."""
+"""The small programs in HOME/bin that start ours.
+
+Most are scripts. As root, `qmail-queue` must run set-uid, so that any user can queue while the daemon is down; the
+kernel has no set-uid scripts, so it becomes a machine program of a few hundred bytes (`elf`). That is done only if
+nobody but root can change what it runs.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import NamedTuple
 
 from qmtwist.cli.registry import PROGRAMS
 
-MARK = "# qmtwist launcher"
+from . import accounts, elf, trust
+
+MARK = elf.MARK.decode()
+SHEBANG_LIMIT = 127  # bytes of the first line that every kernel reads
+
+
+class Command(NamedTuple):
+    """How our programs are started."""
+
+    python: str
+    paths: tuple[str, ...]  # the directory of our package first
+
+
+class Launchers(NamedTuple):
+    """What was done in HOME/bin, for the person who asked: names, and sentences."""
+
+    made: list[str]
+    foreign: list[str]  # programs of others, left alone
+    notes: list[str]
+
+
+# -- the interpreter
 
 
 def package_paths() -> list[str]:
@@ -19,31 +46,147 @@ def package_paths() -> list[str]:
     return paths
 
 
-def launcher_text(name: str, home: str, python: str) -> str:
+def choose_python() -> tuple[str, str]:
+    """The interpreter for the launchers, and a warning or nothing.
+
+    What root makes, other users run: the interpreter must not lie in a directory that is closed to them.
+    """
+    own = sys.executable
+    if os.geteuid() != 0:
+        return own, ""
+    closed = trust.closed_step(own)
+    if closed is None:
+        return own, ""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for other in (f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        if os.access(other, os.X_OK) and trust.closed_step(other) is None:
+            return other, ""
+    return own, f"other users cannot run {own}, because {closed} is closed to them; install {version} in /usr/bin"
+
+
+def unreadable_package(paths: list[str]) -> str:
+    """A warning if other users cannot read our programs, or nothing."""
+    for path in (os.path.join(paths[0], "qmtwist"), *paths[1:]):
+        if closed := trust.closed_step(path):
+            return f"other users cannot read {path}, because {closed} is closed to them; install qmtwist elsewhere"
+    return ""
+
+
+# -- the two forms
+
+
+def launcher_text(name: str, home: str, command: Command) -> str:
     """The script that starts one program of this home."""
+    first = f"#!{command.python} -IS"
+    if len(os.fsencode(first)) > SHEBANG_LIMIT or " " in command.python:
+        # sh runs this line; for Python it is a string that nobody uses
+        first = f'#!/bin/sh\n"exec" "{command.python}" "-IS" "$0" "$@"'
     return (
-        f"#!{python} -IS\n{MARK}\nimport sys\nsys.path[:0] = {package_paths()!r}\n"
-        f"from qmtwist.cli.launch import run\nrun({name!r}, {home!r})\n"
+        f"{first}\n{MARK}\nimport sys\nsys.path += {list(command.paths)!a}\n"
+        f"from qmtwist.cli.launch import run\nrun({name!r}, {home!a})\n"
     )
+
+
+def setuid_program(name: str, home: str, command: Command, machine: str) -> bytes:
+    """The machine program that starts one program of this home. The libraries are not on its path: it needs none."""
+    source = f"import sys; sys.path += {command.paths[:1]!a}; from qmtwist.cli.launch import run; "
+    source += f"run({name!r}, {home!a})"
+    python = os.path.realpath(command.python)
+    return elf.elf_launcher(machine, [os.fsencode(python), b"-IS", b"-c", source.encode("ascii")])
 
 
 def is_launcher(path: str) -> bool:
     """Whether bin/NAME is ours, and not another program put in its place."""
     try:
         with open(path, "rb") as stream:
-            return MARK.encode() in stream.read(300)
+            start = stream.read(8192)
     except OSError:
         return False
+    mark = elf.MARK + b"\n"
+    return start.endswith(mark) if start.startswith(b"\x7fELF") else mark in start[:600]
 
 
-def write_launchers(home: str, python: str = sys.executable) -> None:
-    """Make HOME/bin/NAME for every registered program; a program that is not ours is left alone."""
+def setuid_obstacle(bin_directory: str, command: Command) -> str:
+    """Why bin/qmail-queue cannot be set-uid, or nothing. Whoever can change what it runs would own the queue."""
+    machine = os.uname().machine
+    if sys.platform != "linux" or machine not in elf.machines():
+        return f"there is no set-uid form for {sys.platform} on {machine}"
+    if os.statvfs(bin_directory).f_flag & os.ST_NOSUID:
+        return f"{bin_directory} is on a file system mounted nosuid"
+    python = os.path.realpath(command.python)
+    reasons = [trust.changeable_step(path) for path in (python, *_library_paths(python))]
+    reasons.append(trust.changeable_below(os.path.join(command.paths[0], "qmtwist")))
+    return next((reason for reason in reasons if reason), "")
+
+
+def _library_paths(python: str) -> list[str]:
+    """Where an isolated interpreter looks for modules."""
+    import subprocess
+
+    printed = subprocess.run(
+        [python, "-IS", "-c", "import sys; print('\\n'.join(sys.path))"], capture_output=True, check=True
+    ).stdout
+    return [path for path in map(os.fsdecode, printed.split(b"\n")) if path and os.path.exists(path)]
+
+
+# -- writing them
+
+
+def write_launchers(home: str, python: str | None = None) -> Launchers:
+    """Make or renew HOME/bin/NAME for every registered program.
+
+    A program that is not ours is left alone: it replaces ours. A launcher that is right already is not touched.
+    """
+    warning = ""
+    if python is None:
+        python, warning = choose_python()
+    paths = package_paths()
+    command = Command(python, tuple(paths))
+    done = Launchers([], [], [note for note in (warning, unreadable_package(paths)) if note and os.geteuid() == 0])
     os.makedirs(f"{home}/bin", exist_ok=True)
     for name in PROGRAMS:
         path = f"{home}/bin/{name}"
         if os.path.lexists(path) and not is_launcher(path):
+            done.foreign.append(name)
             continue
-        with open(path + ".new", "w", encoding="utf-8") as stream:
-            stream.write(launcher_text(name, home, python))
-        os.chmod(path + ".new", 0o755)
-        os.rename(path + ".new", path)
+        if name == "qmail-queue" and os.geteuid() == 0:
+            was_changed = _write_queue(home, command, done.notes)
+        else:
+            was_changed = _put(path, launcher_text(name, home, command).encode(), 0o755)
+        if was_changed:
+            done.made.append(name)
+    return done
+
+
+def _write_queue(home: str, command: Command, notes: list[str]) -> bool:
+    """qmail-queue, as root: set-uid where the account exists and it is safe, else the plain script."""
+    path = f"{home}/bin/qmail-queue"
+    known = accounts.find()
+    if not known.is_complete:
+        return _put(path, launcher_text("qmail-queue", home, command).encode(), 0o755)
+    if obstacle := setuid_obstacle(f"{home}/bin", command):
+        notes.append(f"bin/qmail-queue is not set-uid: {obstacle}. Users can queue only while the daemon runs.")
+        return _put(path, launcher_text("qmail-queue", home, command).encode(), 0o755)
+    data = setuid_program("qmail-queue", home, command, os.uname().machine)
+    return _put(path, data, 0o4711, known.uid("qmailq"), known.gid("qmail"))
+
+
+def _put(path: str, data: bytes, mode: int, uid: int | None = None, gid: int | None = None) -> bool:
+    """Replace a launcher in one step; whether anything had to be changed. Owner first: chown clears set-uid."""
+    uid, gid = os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid
+    try:
+        status = os.stat(path)
+        with open(path, "rb") as stream:
+            is_same = stream.read() == data
+        if is_same and (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (mode, uid, gid):
+            return False
+    except OSError:
+        pass  # absent or unreadable: written anew
+    with open(path + ".new", "wb") as stream:
+        os.fchmod(stream.fileno(), 0o700)
+        stream.write(data)
+        stream.flush()
+        os.fchown(stream.fileno(), uid, gid)
+        os.fchmod(stream.fileno(), mode)
+    os.rename(path + ".new", path)
+    return True
