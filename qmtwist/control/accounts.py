@@ -1,0 +1,29 @@
+"""The system accounts of the mail system, as this machine has them. (qmail: conf-users)"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from typing import NamedTuple
+
+
+class SystemAccount(NamedTuple):
+    """uid and gid of one role."""
+
+    uid: int
+    gid: int
+
+
+def system_account(name: str) -> SystemAccount | None:
+    """A role's account by its entry in the password file; None: there is none."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return SystemAccount(entry.pw_uid, entry.pw_gid)
+
+
+def uid_of(name: str) -> int:
+    """The uid to log for a role: its account's, or our own where there are no accounts."""
+    account = system_account(name)
+    return account.uid if account else os.getuid()
