@@ -18,6 +18,7 @@ class Origin(NamedTuple):
 
     who: bytes  # `from network`, `by uid 1000`, ...
     uid: int
+    program: bytes | None = None  # a queue program to run instead of our own queue (QMAILQUEUE)
 
 
 class Receipt(NamedTuple):

@@ -1,0 +1,256 @@
+"""qmail-smtpd: receive mail by SMTP
+
+SYNOPSIS
+
+    qmail-smtpd
+
+DESCRIPTION
+
+Receives mail messages by the Simple Mail Transfer Protocol on descriptors 0 and 1 and hands each to qmail-queue. It is
+started once for a connection, by tcpserver, inetd or recordio; the service inside the daemon does the same work without
+a process.
+
+CONTROL FILES
+
+me, smtpgreeting, localiphost, timeoutsmtpd (seconds, 1200), databytes (0: no limit), rcpthosts, morercpthosts.cdb,
+badmailfrom, maxcommand, maxrecipients, maxerrors, maxidlecommands. They are read for each connection. Without rcpthosts
+every recipient is taken, from everybody, and a warning is written to descriptor 2.
+
+ENVIRONMENT
+
+TCPREMOTEIP, TCPREMOTEHOST, TCPREMOTEINFO, TCPLOCALHOST, TCPLOCALIP (for the Received field), RELAYCLIENT (set: any
+recipient is taken and the value is appended to it), DATABYTES (instead of the control file), QMAILQUEUE (a program to
+run instead of bin/qmail-queue).
+
+EXIT STATUS
+
+0 after QUIT, 1 after everything else.
+
+SEE ALSO
+
+tcp-environ(5), qmail-control(5), qmail-queue(8)
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Mapping
+
+from qmtwist.agents.submit import Submission
+from qmtwist.control import grammar
+from qmtwist.control.interfaces import own_addresses
+from qmtwist.control.morehosts import MoreHosts
+from qmtwist.mail.errors import Malformed
+from qmtwist.mail.trace import smtp_received
+from qmtwist.rules import relay
+from qmtwist.rules.relay import RelayRules
+from qmtwist.wire.session import Pause
+from qmtwist.wire.smtp import reply as replies
+from qmtwist.wire.smtp.events import (
+    Closed,
+    Content,
+    Event,
+    Limits,
+    MessageEnded,
+    MessageOffered,
+    MessageSpoiled,
+    RecipientOffered,
+    SenderOffered,
+    Terms,
+    make_terms,
+)
+from qmtwist.wire.smtp.reply import Reply
+from qmtwist.wire.smtp.server import ServerSession
+
+READ_BYTES = 65536
+RELAY_WARNING = b"qmail-smtpd: warning: no control/rcpthosts: anybody can relay through this host\n"
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """Serve one client; the exit status."""
+    environ = os.environb
+    try:
+        terms = read_terms(home, environ)
+        rules = read_rules(home, environ)
+        timeout_s = max(1, grammar.read_number(home, "timeoutsmtpd", 1200))
+    except OSError:
+        os.write(1, replies.NO_CONTROLS.plain)
+        return 1
+    if rules.rcpthosts is None and rules.relayclient is None:
+        os.write(2, RELAY_WARNING)
+    return Conversation(home, environ, terms, rules, timeout_s).run()
+
+
+def read_terms(home: str, environ: Mapping[bytes, bytes]) -> Terms:
+    """What the control files say about the session.
+
+    :raises OSError: one cannot be read, or none has our name.
+    """
+    greeting = grammar.read_line(home, "smtpgreeting")
+    if greeting is None:
+        greeting = grammar.read_line(home, "me")
+    if greeting is None:
+        raise FileNotFoundError("control/me")
+    databytes = grammar.read_number(home, "databytes", 0)
+    if b"DATABYTES" in environ:
+        databytes = grammar.parse_number(environ[b"DATABYTES"]) or 0
+    limits = Limits(
+        grammar.read_number(home, "maxcommand", 1000),
+        grammar.read_number(home, "maxrecipients", 1000),
+        grammar.read_number(home, "maxerrors", 20),
+        grammar.read_number(home, "maxidlecommands", 100),
+        databytes,
+    )
+    # a process that sleeps costs more than the client it slows down
+    return make_terms(greeting, limits, is_slowing=False)
+
+
+def read_rules(home: str, environ: Mapping[bytes, bytes]) -> RelayRules:
+    """What the control files say about senders and recipients.
+
+    :raises OSError: one cannot be read.
+    """
+    rcpthosts = grammar.read_list(home, "rcpthosts")
+    localiphost = grammar.read_line(home, "localiphost")
+    return RelayRules(
+        None if rcpthosts is None else grammar.parse_names(rcpthosts),
+        MoreHosts(grammar.control_path(home, "morercpthosts.cdb")),
+        grammar.parse_names(grammar.read_list(home, "badmailfrom") or []),
+        environ.get(b"RELAYCLIENT"),
+        grammar.read_line(home, "me") if localiphost is None else localiphost,
+        lambda packed: packed in own_addresses(),
+    )
+
+
+class Conversation:
+    """Pumps between descriptors 0 and 1, the session and the queue program. Lives as long as the connection."""
+
+    def __init__(
+        self, home: str, environ: Mapping[bytes, bytes], terms: Terms, rules: RelayRules, timeout_s: int
+    ) -> None:
+        self._home = home
+        self._environ = environ
+        self._rules = rules
+        self._timeout_s = timeout_s
+        self._session = ServerSession(terms)
+        self._sender = b""
+        self._submission: Submission | None = None
+
+    def run(self) -> int:
+        """Until the end; 0 after QUIT."""
+        session = self._session
+        try:
+            while True:
+                event = session.next_event()
+                if isinstance(event, Closed):
+                    self._write(session.take_output())
+                    return 0 if event.reason == b"quit" else 1
+                if isinstance(event, Pause):
+                    self._write(session.take_output())
+                    self._read()
+                else:
+                    self._serve(event)
+        except (OSError, TimeoutError):  # the client is gone
+            return 1
+        finally:
+            self._abandon()
+
+    def _serve(self, event: Event) -> None:
+        session = self._session
+        try:
+            if isinstance(event, Content):
+                if self._submission is not None:
+                    self._submission.write(event.data)
+            elif isinstance(event, RecipientOffered):
+                self._judge_recipient(event.address)
+            elif isinstance(event, SenderOffered):
+                self._sender = relay.rewrite_own_address(self._rules, event.address)
+                session.accept(self._sender)
+            elif isinstance(event, MessageOffered):
+                self._open()
+            elif isinstance(event, MessageEnded):
+                self._finish(event)
+            elif isinstance(event, MessageSpoiled):
+                self._abandon()
+        except Trouble as trouble:
+            session.abort(trouble.reply, b"trouble")
+
+    def _judge_recipient(self, offered: bytes) -> None:
+        rules, session = self._rules, self._session
+        if relay.is_bad_sender(rules, self._sender):
+            return session.refuse(replies.BAD_SENDER)
+        try:
+            address = relay.rewrite_own_address(rules, offered)
+        except OSError:
+            raise Trouble(replies.NO_ADDRESSES) from None
+        if rules.relayclient is not None:
+            return session.accept(address + rules.relayclient)
+        try:
+            is_ours = relay.may_receive(rules, address)
+        except (OSError, Malformed):
+            raise Trouble(replies.NO_CONTROLS) from None
+        return session.accept(address) if is_ours else session.refuse(replies.NO_RELAY)
+
+    # -- the queue program
+
+    def _open(self) -> None:
+        environ, session = self._environ, self._session
+        remote_host = environ.get(b"TCPREMOTEHOST", b"unknown")
+        helo = session.helo
+        received = smtp_received(
+            b"SMTP",
+            remote_host,
+            environ.get(b"TCPREMOTEIP", b"unknown"),
+            environ.get(b"TCPREMOTEINFO"),
+            None if helo is None or helo.lower() == remote_host.lower() else helo,
+            environ.get(b"TCPLOCALHOST") or environ.get(b"TCPLOCALIP") or b"unknown",
+            int(time.time()),
+        )
+        try:
+            self._submission = Submission(self._home, environ)
+        except OSError:
+            return session.refuse(replies.QUEUE_FAILURE)
+        self._submission.write(received)
+        return session.go_ahead()
+
+    def _finish(self, event: MessageEnded) -> None:
+        submission, self._submission = self._submission, None
+        assert submission is not None
+        self._write(self._session.take_output())
+        submission.write(event.data)
+        result = submission.finish(event.envelope)
+        if result.text:
+            code = 554 if result.text[:1] == b"D" else 451
+            self._session.refuse(replies.foreign(code, result.text[1:]))
+        else:
+            self._session.stored(int(time.time()), result.qp)
+
+    def _abandon(self) -> None:
+        submission, self._submission = self._submission, None
+        if submission is not None:
+            submission.abandon()
+
+    # -- the descriptors
+
+    def _read(self) -> None:
+        if not select.select([0], [], [], self._timeout_s)[0]:
+            return self._session.abort(replies.TIMEOUT, b"timeout")
+        data = os.read(0, READ_BYTES)
+        return self._session.receive(data) if data else self._session.eof()
+
+    def _write(self, data: bytes) -> None:
+        """:raises TimeoutError: the client does not read."""
+        while data:
+            if not select.select([], [1], [], self._timeout_s)[1]:
+                raise TimeoutError
+            data = data[os.write(1, data) :]
+
+
+class Trouble(Exception):
+    """The session cannot go on; `reply` says why."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
