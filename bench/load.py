@@ -10,7 +10,7 @@ import time
 from typing import NamedTuple
 
 from bench.peers import Peer
-from bench.processes import cpu_ms
+from tests.support.processes import cpu_ms
 
 MESSAGE_BYTES = 4096
 DEADLINE_S = 300.0

@@ -1,4 +1,4 @@
-"""qmtwist as `qmtwist setup` leaves it, with one mailbox; every setting is the default unless `control` says otherwise."""
+"""qmtwist as `qmtwist setup` leaves it, with one mailbox; settings are the defaults unless `control` says otherwise."""
 
 from __future__ import annotations
 

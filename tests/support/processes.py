@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import time
 from typing import NamedTuple
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
@@ -59,3 +62,28 @@ def proportional_kb(root: int) -> int:
         except OSError:
             continue  # it has just ended, or it is not ours to look at
     return total
+
+
+def kill_all(pids: list[int], limit_s: float = 10.0) -> None:
+    """kill -9 these processes, in this order, and wait until they are gone or wait for their parents to notice."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until_gone(pids, limit_s)
+
+
+def wait_until_gone(pids: list[int], limit_s: float) -> list[int]:
+    """Wait until these processes have ended (a zombie has); those that have not after `limit_s`."""
+    deadline = time.monotonic() + limit_s
+    while (left := [pid for pid in pids if is_running(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is more than a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as stream:
+            return stream.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
