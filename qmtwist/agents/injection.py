@@ -1,0 +1,127 @@
+"""The client of the daemon's injection socket: hands a message over, or learns that the queue files must be used."""
+
+from __future__ import annotations
+
+import _socket  # the whole socket module would double the start-up time of qmail-queue
+import contextlib
+from collections.abc import Iterator
+
+from qmtwist.mail.errors import Malformed
+from qmtwist.wire import injection
+
+HELLO_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 1800.0
+
+
+class Unavailable(Exception):
+    """Nobody takes the message at the socket, and nothing was taken: use the queue files."""
+
+
+class Lost(Exception):
+    """The connection ended after the daemon began to take the message.
+
+    `is_unknown`: the whole envelope had been sent, so the message may be queued.
+    """
+
+    def __init__(self, is_unknown: bool) -> None:
+        super().__init__("the daemon may have the message" if is_unknown else "the daemon hung up")
+        self.is_unknown = is_unknown
+
+
+class Handover:
+    """One message on its way to the daemon. Made by `connect`; used once."""
+
+    def __init__(self, connection: _socket.socket) -> None:
+        self._connection = connection
+        self._words = _words(connection)
+
+    def send(self, data: bytes) -> injection.Reply | None:
+        """Send a piece (see wire/injection). A reply: the daemon has refused, send no more.
+
+        :raises Lost: it hung up without a word.
+        """
+        try:
+            self._connection.sendall(data)
+        except OSError:
+            return self._answer(is_unknown=False)
+        return None
+
+    def finish(self, data: bytes) -> injection.Reply:
+        """Send the last piece of the envelope and wait for the answer.
+
+        :raises Lost: none came.
+        """
+        try:
+            self._connection.settimeout(ANSWER_TIMEOUT_S)
+            self._connection.sendall(data)
+        except OSError:
+            return self._answer(is_unknown=True)
+        return self._answer(is_unknown=True)
+
+    def close(self) -> None:
+        """Hang up; a message not finished is forgotten by the daemon."""
+        self._connection.close()
+
+    def _answer(self, is_unknown: bool) -> injection.Reply:
+        try:
+            return injection.parse_reply(next(self._words))
+        except (OSError, Malformed, StopIteration) as error:
+            raise Lost(is_unknown) from error
+
+
+def connect(path: str, uid: int, pid: int) -> Handover | injection.Reply:
+    """Introduce a caller to the daemon. A reply: it refuses the message, which has not been touched.
+
+    :raises Unavailable: nobody listens, the listener takes nothing more, or does not answer.
+    """
+    connection = _open(path)
+    handover = Handover(connection)
+    try:
+        connection.sendall(injection.hello(uid, pid))
+        word = next(handover._words)
+        if word == injection.GO:
+            connection.settimeout(None)
+            return handover
+        if word != injection.CLOSING:
+            reply = injection.parse_reply(word)
+            connection.close()
+            return reply
+    except (OSError, Malformed, StopIteration):
+        pass
+    connection.close()
+    raise Unavailable
+
+
+def ask_queue(path: str) -> list[bytes]:
+    """The messages that rest in no queue file, a paragraph of qmail-qread's output each; none without a daemon."""
+    paragraphs: list[bytes] = []
+    try:
+        connection = _open(path)
+    except Unavailable:
+        return []
+    with contextlib.suppress(OSError, Malformed):
+        connection.sendall(injection.ASK_QUEUE)
+        for paragraph in _words(connection, injection.LISTING_LIMIT_BYTES):
+            if not paragraph:
+                break
+            paragraphs.append(paragraph)
+    connection.close()
+    return paragraphs
+
+
+def _open(path: str) -> _socket.socket:
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(HELLO_TIMEOUT_S)
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise Unavailable from error
+    return connection
+
+
+def _words(connection: _socket.socket, limit_bytes: int = 4096) -> Iterator[bytes]:
+    """What the daemon says, until it hangs up."""
+    reader = injection.ReplyReader(limit_bytes)
+    while data := connection.recv(65536):
+        yield from reader.receive(data)

@@ -1,0 +1,168 @@
+"""qmail-queue's work: a message and its envelope from two descriptors into the queue.
+
+First the running daemon is asked to take it (wire/injection); where none listens, the queue files are written here.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import time
+from collections.abc import Iterator
+
+from qmtwist.mail.trace import queue_received
+from qmtwist.store.queue import accept
+from qmtwist.store.queue.invoker import invoker
+from qmtwist.store.queue.layout import Layout
+from qmtwist.wire import injection
+from qmtwist.wire.envelope import EnvelopeError, EnvelopeReader
+
+from .injection import Handover, Lost, Unavailable, connect
+
+_READ_BYTES = 65536
+
+
+class Exit(enum.IntEnum):
+    """Exit codes of qmail-queue. (qmail-queue(8))"""
+
+    QUEUED = 0
+    TIMEOUT = 52
+    WRITE = 53
+    READ = 54
+    HOME = 61
+    QUEUE = 62
+    COMMUNICATION = 74
+
+
+class _Failed(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def enqueue(home: str, message: int, envelope: int) -> int:
+    """Queue what the two descriptors hold, for the caller's real uid; the exit code.
+
+    0 only when the message is on disk under its final name, or the daemon has said so. The working directory changes.
+    """
+    try:
+        _enter(home, Exit.HOME)
+        _enter("queue", Exit.QUEUE)
+        _become_owner()
+        for descriptor in (message, envelope):
+            _check_open(descriptor)
+        return _hand_over(message, envelope)
+    except _Failed as failure:
+        return failure.code
+
+
+def _enter(directory: str, code: Exit) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise _Failed(code) from error
+
+
+def _become_owner() -> None:
+    """root without the set-uid bit writes as the queue's owner: the spawners want no other owner."""
+    owner = os.stat(".").st_uid
+    if os.geteuid() == 0 and owner != 0:
+        os.seteuid(owner)
+
+
+def _check_open(descriptor: int) -> None:
+    """A closed descriptor's number would be given to one of our own files."""
+    try:
+        os.fstat(descriptor)
+    except OSError as error:
+        raise _Failed(Exit.READ) from error
+
+
+def _hand_over(message: int, envelope: int) -> int:
+    layout = Layout(".")
+    try:
+        handover = connect(layout.socket, os.getuid(), os.getpid())
+    except Unavailable:
+        return _write_files(layout, message, envelope)
+    if isinstance(handover, injection.Reply):
+        return handover.code
+    try:
+        return _pass_on(handover, message, envelope).code
+    except Lost:
+        # Until the envelope was sent nothing is queued, but a part of the message has been read and may not be
+        # readable again; after that the message may be queued already. In both cases: temporary, and no second way.
+        return Exit.COMMUNICATION
+    finally:
+        handover.close()
+
+
+def _pass_on(handover: Handover, message: int, envelope: int) -> injection.Reply:
+    """The message to the daemon. The envelope's last piece, which completes it, is sent alone and last of all."""
+    for data in _read(message):
+        if (reply := handover.send(injection.pieces(data))) is not None:
+            return reply
+    if (reply := handover.send(injection.END_OF_MESSAGE)) is not None:
+        return reply
+    reader = EnvelopeReader()
+    for records in _records(reader, envelope):
+        if reader.is_complete:
+            return handover.finish(injection.pieces(records + b"\0"))
+        if (reply := handover.send(injection.pieces(records))) is not None:
+            return reply
+    raise _Failed(Exit.READ)
+
+
+def _write_files(layout: Layout, message: int, envelope: int) -> int:
+    """Direct mode: qmail's steps, with its leftovers: what was refused for its envelope stays until the cleanup."""
+    uid, pid = os.getuid(), os.getpid()
+    who, now = invoker(uid), int(time.time())
+    try:
+        acceptance = accept.begin(layout, lambda number: queue_received(pid, who, now))
+    except accept.AcceptError as error:
+        return error.step.value
+    try:
+        for data in _read(message):
+            acceptance.write(data)
+        acceptance.seal()
+        acceptance.envelope(b"u%d\0p%d\0" % (uid, pid))
+        _copy_envelope(acceptance, envelope)
+        acceptance.queue()
+    except accept.AcceptError as error:
+        acceptance.abandon()
+        return error.step.value
+    except EnvelopeError as error:
+        acceptance.leave()
+        return error.code
+    except _Failed:
+        acceptance.abandon()
+        raise
+    return Exit.QUEUED
+
+
+def _copy_envelope(acceptance: accept.Acceptance, descriptor: int) -> None:
+    reader = EnvelopeReader()
+    for records in _records(reader, descriptor):
+        acceptance.envelope(records)
+        if reader.is_complete:
+            return
+    raise _Failed(Exit.READ)
+
+
+def _records(reader: EnvelopeReader, descriptor: int) -> Iterator[bytes]:
+    for data in _read(descriptor):
+        yield reader.receive(data)
+
+
+def _read(descriptor: int) -> Iterator[bytes]:
+    """Everything up to the end of a descriptor.
+
+    :raises _Failed: READ.
+    """
+    while True:
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except OSError as error:
+            raise _Failed(Exit.READ) from error
+        if not data:
+            return
+        yield data

@@ -1,0 +1,73 @@
+"""qmail-rspawn: schedule remote deliveries
+
+    qmail-rspawn
+    qmail-rspawn --agent
+
+Delivers messages to other hosts, many at a time, by running qmail-remote (or the program named by the environment
+variable QMAILREMOTE) for each recipient. Without arguments it speaks the spawn protocol of qmail-send on descriptors 0
+and 1; with --agent it serves the qmtwist server on descriptor 3. Started by root it first becomes the user qmailr.
+
+Exit status: 0 when the orders have ended and all deliveries are done, 111 when it cannot start or lost its connection.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from qmtwist.agents.framechannel import FrameChannel
+from qmtwist.agents.rspawn import Agent, serve
+from qmtwist.store import durable
+
+AGENT_CHANNEL = 3
+_USERS = ("qmailr", "nobody")
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """Without arguments, or with the one word --agent."""
+    if arguments not in ([], [b"--agent"]):
+        durable.write_all(2, b"qmail-rspawn: usage: qmail-rspawn [ --agent ]\n")
+        return 100
+    try:
+        os.chdir(home)
+        if arguments:
+            _become_qmailr()
+            Agent(home, FrameChannel(AGENT_CHANNEL)).run()
+            return 0
+        os.chdir("queue/mess")
+        owner = _message_owner()
+        _become_qmailr()
+        serve(home, owner, 0, 1)
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        durable.write_all(2, f"qmail-rspawn: fatal: {error}\n".encode())
+        return 111
+    return 0
+
+
+def _message_owner() -> int:
+    """The uid of qmailq; on a machine without that account, of whoever owns queue/mess."""
+    try:
+        return pwd.getpwnam("qmailq").pw_uid
+    except KeyError:
+        return os.stat(".").st_uid
+
+
+def _become_qmailr() -> None:
+    """Nothing that talks to other hosts does so as root.
+
+    :raises OSError: it cannot, or there is no account for it.
+    """
+    if os.geteuid() != 0:
+        return
+    for name in _USERS:
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        os.initgroups(name, account.pw_gid)
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+        return
+    raise OSError("no account qmailr")

@@ -1,0 +1,227 @@
+"""The injection socket: local programs hand their messages to the running daemon (wire/injection)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+from collections.abc import Callable, Container
+from typing import Protocol as Typed
+from typing import assert_never
+
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, IReactorUNIX
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from qmtwist.mail.errors import MailError, Permanent
+from qmtwist.store.queue.invoker import invoker, special_invokers
+from qmtwist.wire import injection
+from qmtwist.wire.injection import Event, Introduced, MessagePiece, QueueAsked, Refused, Reply, ServerSession, Submitted
+
+from .seams import Draft, Intake, Origin, Receipt
+
+HELLO_TIMEOUT_S = 10
+OVERALL_TIMEOUT_S = 86400
+CLIENT_LIMIT = 500  # one more is hung up on, and writes queue files itself
+PATH_LIMIT_BYTES = 100  # of a socket's name; the kernel's limit is 108
+DEFAULT_MODE = 0o600
+
+_CLOSING_STATUS, _DISK_FULL_STATUS = "4.3.2", "4.3.1"
+
+
+class Log(Typed):
+    """Where lines for the log go."""
+
+    def line(self, line: bytes, /) -> None:
+        """Take one line without its LF."""
+
+
+class InjectionFactory(Factory):
+    """Makes a protocol for each client. Made by `assemble`.
+
+    `believed_uids`: who may say on whose behalf it queues (qmailq, root, the daemon); all others queue for themselves.
+    `list_queue`: paragraphs (see wire/queuelist) of the messages that rest in no queue file.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        intake: Intake,
+        believed_uids: Container[int],
+        log: Log,
+        reactor: IReactorTime,
+        list_queue: Callable[[], list[bytes]] | None = None,
+    ) -> None:
+        self.intake = intake
+        self.log = log
+        self.reactor = reactor
+        self.list_queue = list_queue
+        self.clients = 0
+        self._believed_uids = believed_uids
+        self._special = special_invokers()
+
+    def buildProtocol(self, addr: object) -> InjectionProtocol:
+        """One client."""
+        return InjectionProtocol(self)
+
+    def origin(self, peer_uid: int, said_uid: int) -> Origin:
+        """On whose behalf a client queues."""
+        uid = said_uid if peer_uid in self._believed_uids else peer_uid
+        return Origin(invoker(uid, self._special), uid)
+
+
+class InjectionProtocol(Protocol):
+    """One client: pumps between its socket, the session and a draft; holds no opinion about mail."""
+
+    def __init__(self, factory: InjectionFactory) -> None:
+        self._factory = factory
+        self._session = ServerSession()
+        self._draft: Draft | None = None
+        self._timer: IDelayedCall | None = None
+        self._is_over = False
+
+    def connectionMade(self) -> None:
+        """A client; it has a moment to introduce itself."""
+        self._factory.clients += 1
+        self._set_timer(HELLO_TIMEOUT_S)
+        if self._factory.clients > CLIENT_LIMIT:
+            self._hang_up()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes of the client; those after the end interest nobody."""
+        self._session.receive(data)
+        while not self._is_over and (event := self._session.next_event()) is not None:
+            self._obey(event)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client has gone: what it had not finished is forgotten, what it had submitted goes on."""
+        self._factory.clients -= 1
+        self._is_over = True
+        self._set_timer(None)
+        self._abandon()
+
+    def _obey(self, event: Event) -> None:
+        match event:
+            case Introduced(uid, _):
+                self._begin(uid)
+            case MessagePiece(data):
+                if self._draft is not None and not self._draft.write(data):
+                    self._transport().pauseProducing()
+            case Submitted(envelope):
+                draft, self._draft = self._draft, None
+                if draft is not None:
+                    draft.commit(envelope, self._committed)
+            case QueueAsked():
+                listed = self._factory.list_queue() if self._factory.list_queue is not None else []
+                self._end(injection.format_listing(listed))
+            case Refused(reply):
+                self._factory.log.line(b"warning: injection refused: " + reply.text)
+                self._end(injection.format_reply(reply))
+            case other:
+                assert_never(other)
+
+    def _begin(self, said_uid: int) -> None:
+        origin = self._factory.origin(self._peer_uid(), said_uid)
+        try:
+            self._draft = self._factory.intake.open(origin, self._drained)
+        except MailError as error:
+            is_closing = error.status == _CLOSING_STATUS
+            word = injection.SAY_CLOSING if is_closing else injection.format_reply(refusal(error))
+            self._end(word)
+            return
+        self._set_timer(OVERALL_TIMEOUT_S)
+        self._transport().write(self._session.go_on())
+
+    def _committed(self, result: Receipt | MailError) -> None:
+        if not self._is_over:
+            reply = Reply(0, b"%d" % result.number) if isinstance(result, Receipt) else refusal(result)
+            self._end(injection.format_reply(reply))
+
+    def _drained(self) -> None:
+        if not self._is_over:
+            self._transport().resumeProducing()
+
+    def _end(self, last_word: bytes) -> None:
+        self._transport().write(last_word)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._is_over = True
+        self._set_timer(None)
+        self._abandon()
+        self._transport().loseConnection()
+
+    def _abandon(self) -> None:
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            draft.abandon()
+
+    def _set_timer(self, seconds: int | None) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None if seconds is None else self._factory.reactor.callLater(seconds, self._expired)
+
+    def _expired(self) -> None:
+        self._transport().abortConnection()
+
+    def _transport(self) -> _UnixTransport:
+        transport: _UnixTransport = self.transport  # type: ignore[assignment]  # Twisted types it as ITransport only
+        return transport
+
+    def _peer_uid(self) -> int:
+        """The uid that the kernel vouches for."""
+        size = struct.calcsize("3i")
+        credentials = self._transport().getHandle().getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", credentials)[1])
+
+
+class _UnixTransport(Typed):
+    """What we need of Twisted's UNIX socket."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    def loseConnection(self) -> None:
+        """End after sending."""
+
+    def abortConnection(self) -> None:
+        """End now."""
+
+    def pauseProducing(self) -> None:
+        """Read no more for now."""
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+
+    def getHandle(self) -> socket.socket:
+        """The socket itself."""
+
+
+def refusal(error: MailError) -> Reply:
+    """The exit code that tells qmail-queue's caller what the daemon's refusal means; temporary if in doubt."""
+    text = error.text.encode("utf-8", "backslashreplace")
+    if isinstance(error, Permanent):
+        return Reply(31, text)
+    return Reply(53 if error.status == _DISK_FULL_STATUS else 71, text)
+
+
+def listen(reactor: IReactorUNIX, path: str, factory: InjectionFactory, mode: int = DEFAULT_MODE) -> IListeningPort:
+    """Make the socket and serve it; one left by a daemon that crashed is replaced.
+
+    The caller holds the queue's lock, so no other daemon is behind the old one.
+
+    :raises OSError: something else lies there, or the directory is not ours.
+    """
+    directory, name = os.path.split(path)
+    if os.path.lexists(path):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(f"{path} is not a socket")
+        os.unlink(path)
+    if len(os.fsencode(path)) > PATH_LIMIT_BYTES:
+        # The kernel takes no longer name; this one stays valid as long as the descriptor, that is until we end.
+        descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        path = f"/proc/self/fd/{descriptor}/{name}"
+    port: IListeningPort = reactor.listenUNIX(path, factory, 50, mode, False)
+    return port

@@ -1,0 +1,66 @@
+"""The envelope as qmail-queue reads it, streamed: `F` sender NUL, (`T` recipient NUL)*, NUL. (qmail-queue(8))
+
+No address is judged: any byte but NUL may be in it, and it may be empty.
+"""
+
+from __future__ import annotations
+
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import Malformed
+
+ADDRESS_LIMIT_BYTES = 1002
+"""The longest address; the manual's 1000 is not what qmail-queue does."""
+
+TOO_LONG, BAD_FORMAT = 11, 91
+
+
+class EnvelopeError(Malformed):
+    """The envelope cannot be taken; `code` is qmail-queue's exit code for it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("address too long" if code == TOO_LONG else "envelope format error")
+        self.code = code
+
+
+class EnvelopeReader:
+    """Checks an envelope in whatever pieces it comes; holds no more than one address."""
+
+    def __init__(self) -> None:
+        self.is_complete = False
+        self._rest = b""
+        self._wanted = b"F"
+
+    def receive(self, data: bytes) -> bytes:
+        """The records that are now known to be whole, as they came. What follows the final NUL is dropped.
+
+        :raises EnvelopeError: BAD_FORMAT or TOO_LONG.
+        """
+        if self.is_complete:
+            return b""
+        buffer, start = self._rest + data, 0
+        while start < len(buffer):
+            kind = buffer[start : start + 1]
+            if kind == b"\0" and self._wanted == b"T":
+                self.is_complete = True
+                break
+            if kind != self._wanted:
+                raise EnvelopeError(BAD_FORMAT)
+            end = buffer.find(b"\0", start + 1, start + ADDRESS_LIMIT_BYTES + 2)
+            if end < 0:
+                if len(buffer) - start - 1 > ADDRESS_LIMIT_BYTES:
+                    raise EnvelopeError(TOO_LONG)
+                break
+            self._wanted = b"T"
+            start = end + 1
+        self._rest = buffer[start:]
+        return buffer[:start]
+
+
+def parse_records(records: bytes) -> Envelope:
+    """The envelope that the records passed by a complete EnvelopeReader are.
+
+    >>> parse_records(b"Fs\\0Ta\\0Tb\\0")
+    Envelope(sender=b's', recipients=(b'a', b'b'))
+    """
+    sender, *recipients = records.split(b"\0")[:-1]
+    return Envelope(sender[1:], tuple([recipient[1:] for recipient in recipients]))

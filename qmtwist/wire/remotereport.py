@@ -1,0 +1,48 @@
+"""What a qmail-remote run amounts to: its NUL-ended records combined into one report. (qmail-rspawn; qmail-remote(8))
+
+Each recipient gives a record `r` accepted, `h` refused for good or `s` for now, then the message a record `K`, `Z` or
+`D`. One run has one recipient, so the first record decides about it.
+"""
+
+from __future__ import annotations
+
+from qmtwist.mail.outcome import Outcome, Verdict
+
+_RANK = {b"K": 1, b"Z": 0, b"D": -1}
+_VERDICTS = {rank: Verdict(letter) for letter, rank in _RANK.items()}
+_RECIPIENT_RANK = {b"s": 0, b"h": -1}
+
+
+def crashed() -> Outcome:
+    """The program was killed by a signal."""
+    return Outcome(Verdict.DEFERRAL, b"qmail-remote crashed.\n")
+
+
+def combine(exit_code: int, output: bytes) -> Outcome:
+    r"""The report of a run that ended by itself.
+
+    The message record's text follows the recipient's only if it is no better than the verdict.
+
+    >>> combine(0, b"hno such user.\n\0DGiving up.\n\0")
+    Outcome(verdict=<Verdict.FAILURE: b'D'>, text=b'no such user.\nGiving up.\n')
+    """
+    if exit_code:
+        return Outcome(Verdict.DEFERRAL if exit_code == 111 else Verdict.FAILURE, b"Unable to run qmail-remote.\n")
+    if not output:
+        return Outcome(Verdict.DEFERRAL, b"qmail-remote produced no output.\n")
+    result = _message_rank(output)
+    rank = _RECIPIENT_RANK.get(output[:1], result)
+    text, ended, rest = output[1:].partition(b"\0")
+    if not ended:
+        return Outcome(_VERDICTS[rank], b"")
+    if result <= rank and rest[:1] in _RANK:
+        text += rest[1:].partition(b"\0")[0]
+    return Outcome(_VERDICTS[rank], text)
+
+
+def _message_rank(output: bytes) -> int:
+    """The first complete record about the message; without one the worst is assumed, as qmail does."""
+    for record in output.split(b"\0")[:-1]:
+        if record[:1] in _RANK:
+            return _RANK[record[:1]]
+    return -1
