@@ -33,11 +33,16 @@ def create(path: str, data: bytes, mode: int = 0o600) -> None:
         os.close(descriptor)
 
 
-def replace(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Replace a file's content in one step: after a cut at any moment the old or the new content is there."""
+def replace(path: str, data: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+    """Replace a file's content in one step: after a cut at any moment the old or the new content is there.
+
+    `owner` is the uid and gid that the file is to have before it gets its name; None: the caller's.
+    """
     temporary = f"{path}.tmp.{os.getpid()}"
     unlink_quietly(temporary)
     create(temporary, data, mode)
+    if owner is not None:
+        os.chown(temporary, *owner)
     os.rename(temporary, path)
     sync_directory(os.path.dirname(path) or ".")
 

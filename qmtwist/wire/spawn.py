@@ -82,11 +82,12 @@ REPORT = b"R"  # from worker: letter and text
 CHECK = b"k"  # to worker: local NUL host; is there a mailbox? answered by CHECKED
 CHECKED = b"K"  # from worker: b"y" yes, b"n" no, b"?" undecidable
 UNKNOWN = b"u"  # from worker: it has no account for that local part (any more); look it up again
+# the payloads of these six are made and read in wire/mailbox.py
 OPEN = b"o"  # to worker: open the maildir of local NUL maildir; answered by LISTING or REFUSAL
-LISTING = b"O"  # from worker: `name NUL size NUL mtime NUL` for each message, oldest first; number = mailbox handle
-FETCH = b"f"  # to worker: handle(4 bytes) name; answered by CONTENT or REFUSAL
-CONTENT = b"F"  # from worker: the message, or (flag byte 1) a descriptor of it is attached
-LEAVE = b"q"  # to worker: handle(4 bytes), names to delete NUL-ended; answered by LEFT
+LISTING = b"O"  # from worker: a handle, then `name NUL size NUL` for each message, oldest first
+FETCH = b"f"  # to worker: handle, position in the listing, offset; answered by CONTENT or REFUSAL
+CONTENT = b"F"  # from worker: a piece of the message and whether more follows
+LEAVE = b"q"  # to worker: handle, then `q` and the positions to delete, or `x`: change nothing; answered by LEFT
 LEFT = b"Q"  # from worker: number of messages that could not be deleted, in digits
 
 # -- kind: root agent -> worker (the worker's own pipe from the agent)

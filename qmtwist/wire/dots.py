@@ -1,0 +1,54 @@
+"""Dot-stuffing: a stored message (LF lines) to the CR LF lines of SMTP and POP3. (RFC 5321 §4.5.2, RFC 1939 §3)
+
+One stuffer serves one message. It is fed in pieces cut anywhere and remembers between them whether it stands at the
+start of a line; a stuffer that forgets this lets a message end in its middle.
+"""
+
+from __future__ import annotations
+
+
+class DotStuffer:
+    r"""Turns LF line ends into CR LF and doubles each dot that begins a line. Made per message.
+
+    With `keeps_pairs` a CR LF that is stored stays one; without, as qmail does it, its CR is kept and a second one is
+    added.
+
+    >>> stuffer = DotStuffer()
+    >>> stuffer.encode(b".a\n") + stuffer.encode(b".") + stuffer.finish()
+    b'..a\r\n..\r\n'
+    """
+
+    __slots__ = ("_has_cr", "_is_line_start", "_keeps_pairs")
+
+    def __init__(self, keeps_pairs: bool = True) -> None:
+        self._keeps_pairs = keeps_pairs
+        self._is_line_start = True
+        self._has_cr = False  # a CR at the end of a piece: what it means depends on the next byte
+
+    def encode(self, piece: bytes) -> bytes:
+        """The next piece of the message as it goes out; may be empty while a CR is undecided."""
+        if self._keeps_pairs:
+            piece = self._joined(piece)
+        if not piece:
+            return b""
+        out = piece.replace(b"\n.", b"\n..") if b"\n." in piece else piece
+        out = out.replace(b"\n", b"\r\n")
+        if self._is_line_start and piece[:1] == b".":
+            out = b"." + out
+        self._is_line_start = piece[-1:] == b"\n"
+        return out
+
+    def finish(self) -> bytes:
+        """What completes the last line: empty or CR LF. The final dot is the caller's."""
+        is_open = self._has_cr or not self._is_line_start
+        self._has_cr, self._is_line_start = False, True
+        return b"\r\n" if is_open else b""
+
+    def _joined(self, piece: bytes) -> bytes:
+        if self._has_cr and piece:
+            piece = b"\r" + piece
+            self._has_cr = False
+        if piece[-1:] == b"\r":
+            self._has_cr = True
+            piece = piece[:-1]
+        return piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece

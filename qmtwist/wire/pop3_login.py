@@ -1,0 +1,149 @@
+"""POP3: the authorization phase, shared by qmail-popup and the daemon. (RFC 1939 §4, §7; qmail-popup(8))"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .pop3 import CAPABILITIES, OK, SYNTAX, TOO_LONG, Flush, Hangup
+from .pop3_command import CommandReader, split_command
+from .session import NEED_ANSWER, NEED_DATA, Pause
+
+REFUSED = b"-ERR authorization failed\r\n"
+_OUTPUT_LIMIT_BYTES = 4096
+
+
+class Credentials(NamedTuple):
+    """Someone wants in: a name and a password, or (`is_apop`) the digest of challenge and password in hex."""
+
+    name: bytes
+    secret: bytes
+    is_apop: bool
+
+    def __repr__(self) -> str:
+        return f"Credentials(name={self.name!r}, is_apop={self.is_apop})"  # no secret in any log or traceback
+
+
+Event = Credentials | Flush | Hangup | Pause
+
+
+class Login:
+    """The phase before the mailbox is open. Made per connection; the greeting is its first output.
+
+    `challenge` with its angle brackets is shown in the greeting and makes APOP possible; None: APOP is not offered.
+    Commands behind PASS or APOP wait for `accepted` or `refused`.
+    """
+
+    def __init__(
+        self, commands: CommandReader, challenge: bytes | None, host: bytes = b"", is_classic: bool = False
+    ) -> None:
+        self._commands = commands
+        self._is_classic = is_classic
+        self._user: bytes | None = None
+        self._output = [b"+OK %s\r\n" % (b"%s POP3 service" % host if challenge is None else challenge)]
+        self._output_bytes = 0
+        self._is_waiting = False
+        self._is_over = False
+
+    def receive(self, data: bytes) -> None:
+        """Take what was read from the client."""
+        self._commands.receive(data)
+
+    def next_event(self) -> Event:
+        """What is to be done now; simple commands are answered on the way, see `take_output`."""
+        while not self._is_waiting:
+            if self._is_over:
+                return Hangup()
+            if self._output_bytes > _OUTPUT_LIMIT_BYTES:
+                return Flush()
+            line = self._commands.next_line()
+            if line is None:
+                return NEED_DATA
+            event = self._obey(line)
+            if event is not None:
+                self._is_waiting = True
+                return event
+        return NEED_ANSWER
+
+    def take_output(self) -> bytes:
+        """The answers that have come together since the last call."""
+        output = b"".join(self._output)
+        self._output.clear()
+        self._output_bytes = 0
+        return output
+
+    def accepted(self) -> None:
+        """The name is proved and the mailbox open: the next phase goes on with the same CommandReader."""
+        self._say(OK)
+
+    def refused(self, answer: bytes, is_last: bool) -> None:
+        """They are not let in; `answer` is a whole line. `is_last`: hang up."""
+        self._is_waiting = False
+        self._is_over = is_last
+        self._user = None
+        self._say(answer)
+
+    def eof(self) -> None:
+        """The client has ended."""
+        self._is_over = True
+
+    def _say(self, answer: bytes) -> None:
+        self._output.append(answer)
+        self._output_bytes += len(answer)
+
+    def _obey(self, line: bytes) -> Credentials | None:
+        if self._commands.is_too_long:
+            self._say(TOO_LONG)
+            return None
+        if b"\0" in line:
+            if not self._is_classic:
+                self._say(SYNTAX)
+                return None
+            line = line.partition(b"\0")[0]  # qmail's strings end there
+        verb, argument = split_command(line)
+        action = _ACTIONS.get(verb)
+        if action is None or (self._is_classic and verb == b"CAPA"):
+            self._say(b"-ERR authorization first\r\n")
+            return None
+        return action(self, argument)
+
+    def _name(self, argument: bytes) -> None:
+        if argument:
+            self._user = argument
+        self._say(OK if argument else SYNTAX)
+
+    def _password(self, argument: bytes) -> Credentials | None:
+        if self._user is None:
+            self._say(b"-ERR USER first\r\n")
+        elif not argument:
+            self._say(SYNTAX)
+        else:
+            return Credentials(self._user, argument, False)
+        return None
+
+    def _apop(self, argument: bytes) -> Credentials | None:
+        name, blank, digest = argument.partition(b" ")
+        if not blank:
+            self._say(SYNTAX)
+            return None
+        return Credentials(name, digest, True)
+
+    def _noop(self, argument: bytes) -> None:
+        self._say(OK)
+
+    def _capa(self, argument: bytes) -> None:
+        self._say(CAPABILITIES)
+
+    def _quit(self, argument: bytes) -> None:
+        self._is_over = True
+        self._say(OK)
+
+
+_ACTIONS: dict[bytes, Callable[[Login, bytes], Credentials | None]] = {
+    b"USER": Login._name,
+    b"PASS": Login._password,
+    b"APOP": Login._apop,
+    b"NOOP": Login._noop,
+    b"CAPA": Login._capa,
+    b"QUIT": Login._quit,
+}
