@@ -24,4 +24,5 @@ PROGRAMS: dict[str, str] = {
     "qmail-pw2u": "users.qmail_pw2u",
     "qmail-newmrh": "control.qmail_newmrh",
     "qmail-showctl": "control.qmail_showctl",
+    "qmtwist": "main",
 }

@@ -8,6 +8,7 @@ nobody but root can change what it runs.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import NamedTuple
 
@@ -32,6 +33,15 @@ class Launchers(NamedTuple):
     made: list[str]
     foreign: list[str]  # programs of others, left alone
     notes: list[str]
+
+
+class Program(NamedTuple):
+    """One file in HOME/bin as it should be."""
+
+    content: bytes
+    mode: int
+    uid: int = -1  # -1: whoever makes it
+    gid: int = -1
 
 
 # -- the interpreter
@@ -132,10 +142,11 @@ def _library_paths(python: str) -> list[str]:
 # -- writing them
 
 
-def write_launchers(home: str, python: str | None = None) -> Launchers:
+def write_launchers(home: str, python: str | None = None, is_trial: bool = False) -> Launchers:
     """Make or renew HOME/bin/NAME for every registered program.
 
-    A program that is not ours is left alone: it replaces ours. A launcher that is right already is not touched.
+    A program that is not ours is left alone: it replaces ours. A launcher that is right already is not touched. A
+    trial changes nothing, and `made` has what would be made.
     """
     warning = ""
     if python is None:
@@ -143,50 +154,53 @@ def write_launchers(home: str, python: str | None = None) -> Launchers:
     paths = package_paths()
     command = Command(python, tuple(paths))
     done = Launchers([], [], [note for note in (warning, unreadable_package(paths)) if note and os.geteuid() == 0])
-    os.makedirs(f"{home}/bin", exist_ok=True)
+    if not is_trial:
+        os.makedirs(f"{home}/bin", exist_ok=True)
     for name in PROGRAMS:
         path = f"{home}/bin/{name}"
         if os.path.lexists(path) and not is_launcher(path):
             done.foreign.append(name)
             continue
+        wanted = Program(launcher_text(name, home, command).encode(), 0o755)
         if name == "qmail-queue" and os.geteuid() == 0:
-            was_changed = _write_queue(home, command, done.notes)
-        else:
-            was_changed = _put(path, launcher_text(name, home, command).encode(), 0o755)
-        if was_changed:
+            wanted = _queue_program(home, command, wanted, done.notes)
+        if not _is_there(path, wanted):
             done.made.append(name)
+            if not is_trial:
+                _put(path, wanted)
     return done
 
 
-def _write_queue(home: str, command: Command, notes: list[str]) -> bool:
-    """qmail-queue, as root: set-uid where the account exists and it is safe, else the plain script."""
-    path = f"{home}/bin/qmail-queue"
+def _queue_program(home: str, command: Command, script: Program, notes: list[str]) -> Program:
+    """qmail-queue, as root: set-uid where the accounts exist and it is safe, else the plain script."""
     known = accounts.find()
     if not known.is_complete:
-        return _put(path, launcher_text("qmail-queue", home, command).encode(), 0o755)
+        return script
     if obstacle := setuid_obstacle(f"{home}/bin", command):
         notes.append(f"bin/qmail-queue is not set-uid: {obstacle}. Users can queue only while the daemon runs.")
-        return _put(path, launcher_text("qmail-queue", home, command).encode(), 0o755)
+        return script
     data = setuid_program("qmail-queue", home, command, os.uname().machine)
-    return _put(path, data, 0o4711, known.uid("qmailq"), known.gid("qmail"))
+    return Program(data, 0o4711, known.uid("qmailq"), known.gid("qmail"))
 
 
-def _put(path: str, data: bytes, mode: int, uid: int | None = None, gid: int | None = None) -> bool:
-    """Replace a launcher in one step; whether anything had to be changed. Owner first: chown clears set-uid."""
-    uid, gid = os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid
+def _is_there(path: str, wanted: Program) -> bool:
     try:
         status = os.stat(path)
         with open(path, "rb") as stream:
-            is_same = stream.read() == data
-        if is_same and (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (mode, uid, gid):
-            return False
+            content = stream.read()
     except OSError:
-        pass  # absent or unreadable: written anew
+        return False  # absent or unreadable
+    mode = stat.S_IMODE(status.st_mode)
+    is_owned = wanted.uid in (-1, status.st_uid) and wanted.gid in (-1, status.st_gid)
+    return is_owned and content == wanted.content and mode == wanted.mode
+
+
+def _put(path: str, wanted: Program) -> None:
+    """Replace a launcher in one step. Owner before mode: a change of owner clears set-uid."""
     with open(path + ".new", "wb") as stream:
         os.fchmod(stream.fileno(), 0o700)
-        stream.write(data)
+        stream.write(wanted.content)
         stream.flush()
-        os.fchown(stream.fileno(), uid, gid)
-        os.fchmod(stream.fileno(), mode)
+        os.fchown(stream.fileno(), wanted.uid, wanted.gid)
+        os.fchmod(stream.fileno(), wanted.mode)
     os.rename(path + ".new", path)
-    return True

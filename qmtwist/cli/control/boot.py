@@ -1,0 +1,74 @@
+"""The start scripts in HOME/boot: one of them, copied to HOME/rc, starts the mail system. (qmail's boot/)"""
+
+from __future__ import annotations
+
+import shlex
+from typing import NamedTuple
+
+from qmtwist.cli.registry import PROGRAMS
+
+DOT_FORWARD = "|dot-forward .forward\n"
+
+
+class Script(NamedTuple):
+    """What a start script does with mail for which there is no .qmail file, and the programs of ours it needs."""
+
+    purpose: str
+    delivery: str
+    needs: tuple[str, ...] = ()
+
+
+def _mail(option: str) -> str:
+    return f'|preline -f /bin/mail {option} "${{SENDER:-MAILER-DAEMON}}" -d "$USER"'
+
+
+SCRIPTS: dict[str, Script] = {
+    "home": Script("into ~/Mailbox", "./Mailbox"),
+    "proc": Script("to procmail", "|preline procmail", ("preline",)),
+    "binm1": Script(
+        "to BSD's mail.local",
+        '|preline -f /usr/libexec/mail.local -r "${SENDER:-MAILER-DAEMON}" -d "$USER"',
+        ("preline",),
+    ),
+    "binm2": Script("to System V's /bin/mail", _mail("-r"), ("preline",)),
+    "binm3": Script("to Version 7's /bin/mail", _mail("-f"), ("preline",)),
+}
+
+RC = """#!/bin/sh
+# Starts the mail system: the log goes to standard output, and mail for which there is no .qmail file is delivered
+# as control/defaultdelivery says.
+exec env - PATH={path}:"$PATH" qmail-start "$(cat {file})"
+"""
+
+TEMPLATE = """#!/bin/sh
+# Starts the mail system: the log goes to {log}, and mail for which there is no .qmail file goes
+# {purpose}.
+exec env - PATH={path}:"$PATH" qmail-start {delivery}{logger}
+"""
+
+
+def scripts(home: str) -> dict[str, str]:
+    """Every start script that can work here, name to text; those whose programs we do not have are left out."""
+    texts = {"rc": RC.format(path=shlex.quote(f"{home}/bin"), file=shlex.quote(f"{home}/control/defaultdelivery"))}
+    for name, script in SCRIPTS.items():
+        texts[name] = _text(home, script)
+        forwarding = script._replace(
+            purpose=f"to the addresses in ~/.forward, else {script.purpose}",
+            delivery=DOT_FORWARD + script.delivery,
+            needs=(*script.needs, "dot-forward"),
+        )
+        texts[f"{name}+df"] = _text(home, forwarding)
+    return {name: text for name, text in texts.items() if text}
+
+
+def _text(home: str, script: Script) -> str:
+    if any(program not in PROGRAMS for program in script.needs):
+        return ""
+    has_logger = "splogger" in PROGRAMS
+    return TEMPLATE.format(
+        log="syslog" if has_logger else "standard output",
+        purpose=script.purpose,
+        path=shlex.quote(f"{home}/bin"),
+        delivery=shlex.quote(script.delivery),
+        logger=" splogger qmail" if has_logger else "",
+    )

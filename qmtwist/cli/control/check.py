@@ -1,0 +1,135 @@
+"""qmtwist check - is this home in order?
+
+    qmtwist check [--home DIR]
+
+Prints nothing if it is. Otherwise one line for each thing that is wrong: a directory, queue file or program that is
+missing or has the wrong owner or mode, an account that does not exist, a control file that cannot be read or says
+something unusable. Each line ends with the command that mends it. Nothing is changed.
+
+Exit status: 0 if nothing is wrong, 1 if something is, 100 for a wrong command line.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Iterator
+
+from qmtwist.control import grammar, schema
+from qmtwist.control.load import Complaint, Complaints, load_with_warnings
+
+from . import accounts, launchers, tree
+from .arguments import Parser, home_of
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """Print what is wrong."""
+    parser = Parser("qmtwist check", __doc__)
+    parser.add_argument("--home")
+    home = home_of(parser.parse_args([os.fsdecode(word) for word in arguments]).home, home)
+    is_good = True
+    for line in problems(home):
+        print(line)
+        is_good = False
+    return 0 if is_good else 1
+
+
+def problems(home: str) -> Iterator[str]:
+    """One sentence for each thing that is wrong, with the command that mends it."""
+    setup = f"qmtwist setup --home {shlex.quote(home)}"
+    if not os.path.isdir(home):
+        yield f"{home}: is not a directory: {setup}"
+        return
+    owner = _owner(home)
+    if owner.single is None:
+        for what, command in zip(
+            accounts.missing(owner.accounts), accounts.commands(owner.accounts, home), strict=True
+        ):
+            yield f"{what}: does not exist: {command}"
+    for entry in tree.entries():
+        yield from _entry_problems(home, entry, owner, setup)
+    yield from _program_problems(home, setup)
+    yield from _control_problems(home, owner)
+
+
+def _owner(home: str) -> tree.Owner:
+    """A home that belongs to root has the accounts; any other belongs to one user alone."""
+    status = os.stat(home)
+    return tree.Owner(accounts.find(), None if status.st_uid == 0 else (status.st_uid, status.st_gid))
+
+
+def _entry_problems(home: str, entry: tree.Entry, owner: tree.Owner, setup: str) -> Iterator[str]:
+    path = f"{home}/{entry.path}"
+    quoted = shlex.quote(path)
+    try:
+        found = tree.status(home, entry)
+    except OSError as trouble:
+        yield f"{path}: {trouble.strerror}: run this check as root"
+        return
+    if found is None:
+        yield f"{path}: does not exist: {setup}"
+        return
+    if not tree.is_kind(entry, found):
+        yield f"{path}: is not a {entry.kind}: mv {quoted} {quoted}.old && {setup}"
+        return
+    uid, gid = owner.of(entry)
+    if found.st_uid != uid or (owner.single is None and entry.is_fixed and found.st_gid != gid):
+        have, want = f"{_user(found.st_uid)}:{found.st_gid}", f"{_user(uid)}:{gid}"
+        yield f"{path}: belongs to {have} instead of {want}: chown {want} {quoted}"
+    mode = stat.S_IMODE(found.st_mode)
+    wanted = entry.mode if entry.is_fixed else mode & ~0o022
+    if mode != wanted:
+        yield f"{path}: has mode {mode:04o} instead of {wanted:04o}: chmod {wanted:04o} {quoted}"
+    if entry.content and found.st_size != len(entry.content):
+        yield f"{path}: has {found.st_size} bytes instead of {len(entry.content)}: rm {quoted} && {setup}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _program_problems(home: str, setup: str) -> Iterator[str]:
+    if not os.path.isdir(f"{home}/bin"):
+        return  # said already
+    state = launchers.write_launchers(home, is_trial=True)
+    for name in state.made:
+        what = "is not what this version makes" if os.path.lexists(f"{home}/bin/{name}") else "does not exist"
+        yield f"{home}/bin/{name}: {what}: {setup}"
+    for name in state.foreign:
+        path = f"{home}/bin/{name}"
+        if not os.access(path, os.X_OK):
+            yield f"{path}: cannot be run: chmod 755 {shlex.quote(path)}"
+    for note in state.notes:
+        yield f"{home}/bin: {note}"
+
+
+def _control_problems(home: str, owner: tree.Owner) -> Iterator[str]:
+    try:
+        complaints: tuple[Complaint, ...] = load_with_warnings(home).warnings
+    except Complaints as refused:
+        complaints = refused.complaints
+    for complaint in complaints:
+        yield f"{home}/{complaint}: {_mending(home, complaint)}"
+    if owner.single:
+        return
+    for name in schema.ROWS:  # the server gives root up before it rereads them
+        path = grammar.control_path(home, name)
+        if os.path.isfile(path) and not os.stat(path).st_mode & 0o004:
+            yield f"{path}: cannot be read by the server when it rereads it: chmod 644 {shlex.quote(path)}"
+
+
+def _mending(home: str, complaint: Complaint) -> str:
+    """The command for a complaint about a control file: give it its default, or let a person decide."""
+    row, path = schema.ROWS[complaint.name], shlex.quote(grammar.control_path(home, complaint.name))
+    if complaint.name == "me":
+        return f"echo FULL.HOST.NAME >{path}"
+    if "cannot be read" in complaint.text:
+        return f"chmod 644 {path}"
+    if isinstance(row.default, int) and complaint.line:
+        return f"echo {row.default} >{path}"
+    return f"${{EDITOR:-vi}} {path}"

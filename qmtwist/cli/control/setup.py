@@ -1,0 +1,219 @@
+"""qmtwist setup - make or complete a home
+
+    qmtwist setup [--home DIR] [--host FULL.HOST.NAME] [--admin ADDRESS]
+
+Makes everything a mail server needs below DIR (default: QMTWIST_HOME, else /var/qmail): alias bin boot control doc man
+queue users. Run it again whenever you like: it adds what is missing, renews the programs in bin, and never changes a
+control file, an alias or a program of another maker. alias, control, queue and users may be symbolic links.
+
+--host     the full name of this host. control/me, locals, rcpthosts, defaultdomain and plusdomain are written from it
+           where they do not exist. Without it the name is looked up, unless control/me is there already.
+--admin    who reads the mail for postmaster, mailer-daemon and root: a local user or an address.
+
+As root, the queue belongs to the users qmailq, qmails and qmailr. If they or others are missing, setup prints the
+commands that make them; run those, then setup again. As any other user, everything belongs to that user, and the
+server listens on 127.0.0.1, ports 2525 (SMTP) and 2110 (POP3).
+
+Exit status: 0; 1 if the host's name cannot be found; 100 for a wrong command line; 111 for trouble with a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from qmtwist.control import grammar, schema
+
+from . import accounts, boot, documents, hostname, launchers, tree, trust
+from .arguments import Parser, home_of
+
+ALIASES = ("postmaster", "mailer-daemon", "root")
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """Make or complete a home; say what was done and what is left to do."""
+    os.umask(0o022)
+    asked = _parse(arguments)
+    home = home_of(asked.home, home)
+    try:
+        return Setup(home).run(asked.host, asked.admin)
+    except OSError as trouble:
+        print(f"qmtwist setup: fatal: {trouble.filename or home}: {trouble.strerror or trouble}", file=sys.stderr)
+        return 111
+
+
+def _parse(arguments: list[bytes]) -> argparse.Namespace:
+    parser = Parser("qmtwist setup", __doc__)
+    parser.add_argument("--home")
+    parser.add_argument("--host", type=_host)
+    parser.add_argument("--admin", type=_admin)
+    return parser.parse_args([os.fsdecode(word) for word in arguments])
+
+
+def _host(text: str) -> str:
+    host = text.rstrip(".")
+    if not hostname.is_host_name(host):
+        raise argparse.ArgumentTypeError(f"{text!r} is no host name")
+    return host
+
+
+def _admin(text: str) -> str:
+    local = text.partition("@")[0].lower()
+    if not local or not text.isprintable() or " " in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address")
+    if "@" not in text and local in ALIASES:
+        raise argparse.ArgumentTypeError(f"{text} gets no mail of its own; name a user or an address")
+    return text
+
+
+class Setup:
+    """One run of setup over one home. Made by `main`."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.is_root = os.geteuid() == 0
+        self.accounts = accounts.find()
+        self.owner = tree.Owner(self.accounts, None if self.is_root else (os.geteuid(), os.getegid()))
+
+    def run(self, host: str | None, admin: str | None) -> int:
+        """All steps; the exit status."""
+        self._tree()
+        status = self._names(host)
+        self._control_files()
+        if admin:
+            self._aliases(admin)
+        self._programs()
+        self._remarks(admin)
+        return status
+
+    # -- directories
+
+    def _tree(self) -> None:
+        if not os.path.isdir(self.home):
+            os.makedirs(self.home, 0o755)
+            print(f"making {self.home}")
+        if self.is_root:
+            # what root's programs are started from belongs to root, as `make setup` has it
+            found, gid = os.stat(self.home), self.accounts.gid("qmail")
+            if (found.st_uid, found.st_gid, found.st_mode & 0o7777) != (0, gid, 0o755):
+                os.chown(self.home, 0, gid)
+                os.chmod(self.home, 0o755)
+        made = 0
+        for entry in tree.entries():
+            try:
+                made += tree.complete(self.home, entry, self.owner)
+            except OSError as trouble:
+                raise OSError(trouble.errno, trouble.strerror or str(trouble), f"{self.home}/{entry.path}") from trouble
+        if made:
+            print(f"made or mended {made} directories and queue files")
+
+    # -- control files
+
+    def _names(self, host: str | None) -> int:
+        """The files that follow from the host's name, control/me last: it tells that the others were written."""
+        me = grammar.read_line(self.home, "me")
+        if me is not None and host is None:
+            return 0
+        if me is not None:
+            host = os.fsdecode(me)
+            names = [host]
+        elif host is None:
+            found = hostname.ask()
+            if found is None:
+                print("cannot find the full name of this host in DNS; use --host FULL.HOST.NAME", file=sys.stderr)
+                return 1
+            host, names = found.me, found.all
+            print(f"the full name of this host is {host}")
+            print("\n".join(found.lines))
+        else:
+            names = [host]
+        wanted = {
+            "locals": "".join(f"{name}\n" for name in names),
+            "rcpthosts": "".join(f"{name}\n" for name in names),
+            "defaultdomain": hostname.default_domain(host) + "\n",
+            "plusdomain": hostname.plus_domain(host) + "\n",
+            "me": host + "\n",
+        }
+        for name, text in wanted.items():
+            self._control(name, text)
+        return 0
+
+    def _control_files(self) -> None:
+        """What does not follow from the host's name."""
+        smtp, pop3 = schema.PUBLIC_SMTP, schema.PUBLIC_POP3
+        if not self.is_root:
+            smtp, pop3 = schema.LOOPBACK_SMTP, schema.LOOPBACK_POP3
+        self._control("defaultdelivery", "./Mailbox\n")
+        self._control("listensmtp", smtp.decode() + "\n")
+        self._control("listenpop3", pop3.decode() + "\n")
+
+    def _control(self, name: str, text: str) -> None:
+        if _create(grammar.control_path(self.home, name), text):
+            print(f"control/{name}: " + text.strip().replace("\n", ", "))
+
+    def _aliases(self, admin: str) -> None:
+        """.qmail files in alias, whose owner may have put links there: `_create` follows none."""
+        for name in ALIASES:
+            if _create(f"{self.home}/alias/.qmail-{name}", f"&{admin}\n"):
+                print(f"mail for {name} goes to {admin}")
+
+    # -- programs and texts
+
+    def _programs(self) -> None:
+        done = launchers.write_launchers(self.home)
+        if done.made:
+            print(f"made {len(done.made)} programs in {self.home}/bin")
+        for name in done.foreign:
+            print(f"bin/{name} is not ours and stays")
+        for note in done.notes:
+            print(f"warning: {note}", file=sys.stderr)
+        for name, text in boot.scripts(self.home).items():
+            _renew(f"{self.home}/boot/{name}", text.encode(), 0o755)
+        for name, content in documents.texts().items():
+            os.makedirs(os.path.dirname(f"{self.home}/doc/{name}"), exist_ok=True)
+            _renew(f"{self.home}/doc/{name}", content, 0o644)
+
+    # -- what is left to do
+
+    def _remarks(self, admin: str | None) -> None:
+        if grammar.read_file(self.home, "me") is not None and grammar.read_file(self.home, "rcpthosts") is None:
+            print("warning: there is no control/rcpthosts; write the domains into it that you accept mail for")
+        if not admin and not os.path.lexists(f"{self.home}/alias/.qmail-postmaster"):
+            print("nobody reads the mail for postmaster yet: run setup again with --admin ADDRESS")
+        if self.is_root and not self.accounts.is_complete:
+            self._ask_for_accounts()
+        if self.is_root and (closed := trust.closed_step(self.home)):
+            print(f"warning: users cannot reach this home, because {closed} is closed to them", file=sys.stderr)
+
+    def _ask_for_accounts(self) -> None:
+        print("missing: " + ", ".join(accounts.missing(self.accounts)))
+        print("the queue belongs to root until they exist; run these commands, then setup again:")
+        for command in accounts.commands(self.accounts, self.home):
+            print(f"    {command}")
+
+
+def _create(path: str, text: str) -> bool:
+    """A new file; False if something has that name, even a symbolic link to nothing."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        return False
+    with open(descriptor, "wb") as stream:
+        os.fchmod(descriptor, 0o644)
+        stream.write(os.fsencode(text))
+    return True
+
+
+def _renew(path: str, content: bytes, mode: int) -> None:
+    """A file of ours, written only if it is not the same already."""
+    try:
+        with open(path, "rb") as stream:
+            if stream.read() == content:
+                return
+    except FileNotFoundError:
+        pass
+    with open(path + ".new", "wb") as stream:
+        stream.write(content)
+        os.fchmod(stream.fileno(), mode)
+    os.rename(path + ".new", path)
