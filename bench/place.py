@@ -48,7 +48,9 @@ def make_image(base: str, size: int) -> str:
     """Make an ext4 image, mount it below `base` through a loop device with direct I/O, and return the mount point."""
     image, point = f"{base}/image", f"{base}/disk"
     subprocess.run(["fallocate", "-l", str(size), image], check=True)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
+    subprocess.run(
+        ["mkfs.ext4", "-q", "-F", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True
+    )
     os.mkdir(point)
     command = ["losetup", "--find", "--show", "--direct-io=on", image]
     device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
+import time
 
 from bench.peers import free_port, wait_for_port
 from bench.place import Place
+from tests.support.daemon import TWISTD, environment, qmtwist
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STOP_LIMIT_S = 60
 
 
@@ -28,13 +28,14 @@ class Qmtwist:
         self.maildir = f"{place.user_home}/Maildir"
         self.control = {"concurrencyincoming": "2500", "concurrencyperip": "2500", **(control or {})}
         self.pid = 0
+        self.start_s = 0.0  # from the command to the greeting, the last time
         self._process: subprocess.Popen[bytes] | None = None
 
     def make_home(self) -> None:
         """Set it up, with one account and its Maildir; a second call does nothing."""
         if os.path.isdir(self.home):
             return
-        self._run(["setup", "--home", self.home, "--host", "bench.example"])
+        qmtwist("setup", "--home", self.home, "--host", "bench.example")
         self._write("users/assign", f"={self._account('', '')}\n+{self._account('-', '-')}\n.\n")
         subprocess.run([f"{self.home}/bin/qmail-newu"], check=True)
         self._write("control/defaultdelivery", "./Maildir/\n")
@@ -53,26 +54,24 @@ class Qmtwist:
         with open(f"{self.home}/{name}", "w", encoding="ascii") as stream:
             stream.write(text)
 
-    def _run(self, words: list[str], text: str = "") -> None:
-        command = [sys.executable, "-m", "qmtwist.cli.main", *words]
-        subprocess.run(command, check=True, cwd=TOP, input=text.encode(), stdout=subprocess.DEVNULL)
-
     def set_password(self, password: str) -> None:
         """Let the account log in at the POP3 service."""
-        self._run(["passwd", "--home", self.home, "--stdin", self.place.account], f"{password}\n")
+        qmtwist("passwd", "--home", self.home, "--stdin", self.place.account, text=f"{password}\n")
 
     def start(self) -> None:
         """Start the daemon, with its log in a file of the same disk."""
         self.make_home()
-        command = [sys.executable, "-m", "twisted", "-n", "--pidfile=", "qmtwist", "--home", self.home]
-        command[1:3] = ["-c", "from twisted.scripts.twistd import run; run()"]
-        command += ["--listen", f"smtp=tcp:{self.port}:interface=127.0.0.1"]
+        command = [TWISTD, "-n", "--pidfile=", "qmtwist", "--home", self.home]
         pop3 = f"tcp:{self.pop3_port}:interface=127.0.0.1" if self.pop3_port else ""
-        command += ["--listen", f"pop3={pop3}"]
+        command += ["--listen", f"smtp=tcp:{self.port}:interface=127.0.0.1", "--listen", f"pop3={pop3}"]
+        started = time.monotonic()
         with open(f"{self.place.directory}/qmtwist.log", "ab") as log:
-            self._process = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, cwd="/", env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self.pid = self._process.pid
         wait_for_port(self.port)
+        self.start_s = time.monotonic() - started
 
     def stop(self) -> None:
         """Stop it cleanly.

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Run every measurement, one after the other: about a quarter of an hour on two cores. Output is markdown.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+python=.venv/bin/python
+status=0
+for program in end_to_end latency idle backlog oversize pop3; do
+    "$python" -m "bench.$program" || status=1
+done
+exit $status
