@@ -33,6 +33,10 @@ class Ending:
         self._waiting: list[JournalMail] = []
         self._is_resting = False
 
+    def use(self, bounces: Bounces) -> None:
+        """Inject bounces in another way from now on."""
+        self._bounces = bounces
+
     # -- the end
 
     def finish(self, mail: Mail) -> None:
@@ -81,7 +85,7 @@ class Ending:
         manager = self._manager
         manager.telemetry.fact(MessageEnded(mail.number))
         if isinstance(mail, JournalMail):
-            manager.journal.note(journal_records.end(mail.number))
+            manager.note(journal_records.end(mail.number))
             manager.forget(mail)
             return
         self._in_thread(lambda: _remove_files(manager.layout, mail.number), lambda: manager.forget(mail))
@@ -122,7 +126,7 @@ class Ending:
         """They are durable in files; when the journal knows that, they are ordinary queue files."""
         manager = self._manager
         for mail in batch:
-            manager.journal.note(journal_records.moved(mail.number))
+            manager.note(journal_records.moved(mail.number))
         manager.journal.flush(lambda: self._moved(batch))
 
     def _moved(self, batch: list[JournalMail]) -> None:
@@ -180,7 +184,7 @@ class Ending:
 
         manager.journal.append(first, settled)
         for draft in others:
-            manager.journal.note(draft)
+            manager.note(draft)
 
 
 def _paragraphs(mail: Mail) -> bytes:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules.routing import Route
 from qmtwist.store import durable
 from qmtwist.store.journal import records as journal_records
 from qmtwist.store.journal.records import JournalMessage
-from qmtwist.store.journal.writer import Journal, Place
+from qmtwist.store.journal.writer import Place
 from qmtwist.store.queue import records
 from qmtwist.store.queue.layout import CHANNELS, Layout
 from qmtwist.store.queue.rest import Resting
+from qmtwist.wire.queuelist import ListedRecipient
+
+Note = Callable[[journal_records.Draft], None]
 
 
 class JournalMail:
@@ -72,6 +76,13 @@ class JournalMail:
             b"".join(text for _, text in self.paragraphs),
         )
 
+    def listed(self) -> list[ListedRecipient]:
+        """Its recipients for qmail-qread."""
+        return [
+            ListedRecipient(route.channel.encode(), at in self.served, route.recipient)
+            for at, route in enumerate(self.recipients)
+        ]
+
     def copy_records(self) -> list[journal_records.Draft]:
         """Everything the journal has to know of it, to be written again where it will live longer."""
         entry = self.entry._replace(content=self.read())
@@ -80,17 +91,17 @@ class JournalMail:
         drafts += [journal_records.failed(self.number, at, text) for at, text in self.paragraphs]
         return drafts
 
-    def note_served(self, journal: Journal, recipient: int) -> None:
+    def note_served(self, note: Note, recipient: int) -> None:
         """This recipient needs no further delivery."""
         self.served.add(recipient)
         if len(self.recipients) > 1:  # a single one is covered by the end mark
-            journal.note(journal_records.done(self.number, recipient))
+            note(journal_records.done(self.number, recipient))
 
-    def note_failed(self, journal: Journal, recipient: int, paragraph: bytes) -> None:
+    def note_failed(self, note: Note, recipient: int, paragraph: bytes) -> None:
         """This recipient failed for good."""
         self.served.add(recipient)
         self.paragraphs.append((recipient, paragraph))
-        journal.note(journal_records.failed(self.number, recipient, paragraph))
+        note(journal_records.failed(self.number, recipient, paragraph))
 
 
 class FileMail:

@@ -24,7 +24,7 @@ from qmtwist.scheduler.orders import Closed, Open, Start
 from qmtwist.services.disk import Disk
 from qmtwist.services.seams import Courier
 from qmtwist.services.telemetry import Telemetry
-from qmtwist.store.journal.records import JournalMessage
+from qmtwist.store.journal.records import Draft, JournalMessage
 from qmtwist.store.journal.writer import Journal, Place
 from qmtwist.store.queue import bounces as bounce_notes
 from qmtwist.store.queue import records
@@ -35,6 +35,7 @@ from qmtwist.wire.spawn import DeliverOrder
 from .mail import FileMail, JournalMail, Mail, Unreadable
 
 SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
+NOTE_DELAY_S = 0.2  # the longest that an end mark waits for a commit to ride with
 CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
 
 _KIND = {Verdict.SUCCESS: "success", Verdict.FAILURE: "failure", Verdict.DEFERRAL: "deferral"}
@@ -50,6 +51,9 @@ class Farewell(Protocol):
 
     def rest(self, mail: JournalMail) -> None:
         """Something was deferred."""
+
+    def spare_old_segments(self) -> None:
+        """Empty the oldest journal segment when there are many."""
 
 
 class QueueManager:
@@ -80,6 +84,8 @@ class QueueManager:
         self._kept_bytes = 0
         self._timer: IDelayedCall | None = None
         self._is_pumping = False
+        self._is_note_waiting = False
+        self._crowd_looked_at = 0.0
 
     def engage(self, couriers: dict[str, Courier], farewell: Farewell, wake_todo: Callable[[], None]) -> None:
         """Introduce the agents and those who end messages."""
@@ -135,7 +141,15 @@ class QueueManager:
                 self.machine.add_fresh(channel, mail.number)
         if not routes:
             self._farewell.finish(mail)
+        self._spare_old_segments()
         self.pump_soon()
+
+    def _spare_old_segments(self) -> None:
+        """Not more than once a second: mail that has waited long must not hold the journal."""
+        now = self._reactor.seconds()
+        if now - self._crowd_looked_at > 1:
+            self._crowd_looked_at = now
+            self._farewell.spare_old_segments()
 
     def queued(self, number: int) -> None:
         """A message is in todo/."""
@@ -268,9 +282,9 @@ class QueueManager:
     def _settle_in_journal(self, mail: JournalMail, order: Start, verdict: Verdict, text: bytes) -> None:
         if verdict is Verdict.FAILURE:
             recipient = mail.address(order.channel, order.recipient)
-            mail.note_failed(self.journal, order.recipient, self._note(recipient, text))
+            mail.note_failed(self.note, order.recipient, self._note(recipient, text))
         else:
-            mail.note_served(self.journal, order.recipient)
+            mail.note_served(self.note, order.recipient)
         self._settle(order, True)
 
     def _settle_in_files(self, mail: FileMail, order: Start, verdict: Verdict, text: bytes) -> None:
@@ -298,6 +312,18 @@ class QueueManager:
 
         self.busy += 1
         self.disk.run(write).addCallbacks(written, trouble)
+
+    def note(self, draft: Draft) -> None:
+        """Write a mark into the journal: with the next commit, or soon when none comes."""
+        self.journal.note(draft)
+        if not self._is_note_waiting:
+            self._is_note_waiting = True
+            self._reactor.callLater(NOTE_DELAY_S, self._flush_notes)
+
+    def _flush_notes(self) -> None:
+        self._is_note_waiting = False
+        if not self.machine.is_stopping:  # else everything is put to rest soon
+            self.journal.flush(lambda: None)
 
     def step_done(self) -> None:
         """A step that was on its way to disk has arrived."""

@@ -1,0 +1,27 @@
+"""Twisted's own events in the foreground log: only what is wrong, one line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from twisted.logger import LogEvent, LogLevel, formatEvent
+
+_LOUD = (LogLevel.warn, LogLevel.error, LogLevel.critical)
+
+
+def observer() -> Callable[[LogEvent], None]:
+    """The observer that `twistd -n qmtwist` uses (twistd --logger)."""
+    return observe
+
+
+def observe(event: LogEvent) -> None:
+    """Write failures and warnings to standard error; leave the rest out."""
+    level = event.get("log_level")
+    if level not in _LOUD:
+        return
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text += "\n" + failure.getTraceback()
+    os.write(2, b"".join(b"alert: %s\n" % line.encode() for line in text.splitlines() if line.strip()))
