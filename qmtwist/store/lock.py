@@ -38,7 +38,7 @@ def lock_mailbox(
     """
     deadline = clock() + limit_s
     has_flock = _wait_for(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), deadline, clock, pause)
-    if has_flock and not _is_local(os.fstat(descriptor).st_dev):
+    if has_flock and not _is_local(_device(descriptor)):
         return True
     has_fcntl = _wait_for(lambda: fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), deadline, clock, pause)
     return has_flock or has_fcntl
@@ -59,6 +59,14 @@ def _wait_for(
         if clock() >= deadline:
             raise Locked
         pause(_PAUSE_S)
+
+
+def _device(descriptor: int) -> int:
+    """The device number of a file's file system; 0, which no file system has, when it cannot be told."""
+    try:
+        return os.fstat(descriptor).st_dev
+    except OSError:
+        return 0
 
 
 def _is_local(device: int) -> bool:

@@ -121,7 +121,8 @@ def publish(written: Written) -> None:
     except OSError as error:
         discard(written)
         raise trouble() from error
-    os.close(written.descriptor)
+    with suppress(OSError):  # the file was synced: nothing is left that closing could lose
+        os.close(written.descriptor)
     with suppress(OSError):  # the message is in new/; readers clear tmp/ of what is older than 36 hours
         os.unlink(source)
 
