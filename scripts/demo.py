@@ -95,6 +95,7 @@ def make_home(person: Owner) -> None:
         raise Trouble(f"{HOME} belongs to another account; remove it first (make clean, as that account)")
     run([os.path.join(PROGRAMS, "qmtwist"), "setup", "--home", HOME, "--host", HOST])
     write("control/defaultdelivery", "./Maildir/\n")
+    give_queue_away(person)
     lines = []
     for user in USERS:
         home = os.path.join(HOME, "people", user)
@@ -105,6 +106,18 @@ def make_home(person: Owner) -> None:
     run([os.path.join(HOME, "bin/qmail-newu")])
     for user in USERS:
         run([os.path.join(PROGRAMS, "qmtwist"), "passwd", "--home", HOME, "--stdin", user], password(user) + "\n")
+
+
+def give_queue_away(person: Owner) -> None:
+    """Let the server have an account to become: qmailq, or on a machine without qmail's accounts the queue's owner."""
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam("qmailq")
+        return
+    for directory, _, names in os.walk(os.path.join(HOME, "queue")):
+        for path in (directory, *(os.path.join(directory, name) for name in names)):
+            os.chown(path, person.uid, person.gid)
 
 
 def make_mailbox(home: str, person: Owner) -> None:

@@ -47,6 +47,16 @@ def mail_owner() -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
+def give_queue_away(queue: str, uid: int, gid: int) -> None:
+    """On a machine without qmail's accounts the server becomes the owner of the queue, who must not be root."""
+    try:
+        pwd.getpwnam("qmailq")
+    except KeyError:
+        for directory, _, names in os.walk(queue):
+            for path in (directory, *(os.path.join(directory, name) for name in names)):
+                os.chown(path, uid, gid)
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on at this moment."""
     with socket.socket() as probe:
@@ -69,6 +79,8 @@ class Home:
         qmtwist("setup", "--home", self.path, "--host", self.host)
         self.write("control/defaultdelivery", "./Maildir/\n")
         uid, gid = mail_owner()
+        if os.geteuid() == 0:
+            give_queue_away(f"{self.path}/queue", uid, gid)
         lines = []
         for user in self.users:
             for path in (
