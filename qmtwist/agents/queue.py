@@ -52,7 +52,7 @@ def enqueue(home: str, message: int, envelope: int) -> int:
         for descriptor in (message, envelope):
             _check_open(descriptor)
         return _hand_over(message, envelope)
-    except _Failed as failure:
+    except (_Failed, EnvelopeError) as failure:
         return failure.code
 
 

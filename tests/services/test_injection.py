@@ -1,0 +1,335 @@
+"""The injection socket: fake intake, real sessions; then a real qmail-queue over a real socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor as real_reactor  # noqa: TID251 (the test is where it comes from)
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import MailError, Permanent, Temporary
+from qmtwist.services.injection import CLIENT_LIMIT, InjectionFactory, InjectionProtocol, listen, refusal
+from qmtwist.services.seams import Committed, Origin, Receipt
+from qmtwist.wire import injection
+from qmtwist.wire.netstring import netstring
+from qmtwist.wire.text0 import encode_envelope
+from tests.support.queues import files, make_queue
+
+ENVELOPE = Envelope(b"s@x", (b"a@b",))
+SUBMISSION = injection.pieces(b"body\n") + injection.END_OF_MESSAGE + injection.pieces(encode_envelope(ENVELOPE))
+
+
+class FakeDraft:
+    number = 4711
+
+    def __init__(self, is_slow: bool) -> None:
+        self.data = b""
+        self.envelope: Envelope | None = None
+        self.done: Committed | None = None
+        self.is_abandoned = False
+        self._is_slow = is_slow
+
+    def write(self, data: bytes) -> bool:
+        self.data += data
+        return not self._is_slow
+
+    def commit(self, envelope: Envelope, done: Committed) -> None:
+        self.envelope, self.done = envelope, done
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
+
+
+class FakeIntake:
+    def __init__(self) -> None:
+        self.trouble: MailError | None = None
+        self.is_slow = False
+        self.drafts: list[FakeDraft] = []
+        self.origins: list[Origin] = []
+        self.on_drain: Callable[[], None] = lambda: None
+
+    def open(self, origin: Origin, on_drain: Callable[[], None]) -> FakeDraft:
+        if self.trouble is not None:
+            raise self.trouble
+        self.origins.append(origin)
+        self.on_drain = on_drain
+        self.drafts.append(FakeDraft(self.is_slow))
+        return self.drafts[-1]
+
+
+class Lines(list[bytes]):
+    def line(self, line: bytes, /) -> None:
+        self.append(line)
+
+
+class UnixTransport(StringTransport):
+    """A peer with our own uid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ours, self.theirs = socket.socketpair()
+
+    def getHandle(self) -> socket.socket:
+        return self.ours
+
+
+class Bench:
+    def __init__(self, believed: tuple[int, ...] = ()) -> None:
+        self.intake, self.log, self.clock = FakeIntake(), Lines(), Clock()
+        self.factory = InjectionFactory(self.intake, believed, self.log, self.clock, lambda: [b"one\n", b"two\n"])
+        self.transports: list[UnixTransport] = []
+
+    def connect(self) -> tuple[InjectionProtocol, UnixTransport]:
+        protocol, transport = self.factory.buildProtocol(None), UnixTransport()
+        protocol.makeConnection(transport)
+        self.transports.append(transport)
+        return protocol, transport
+
+    def close(self) -> None:
+        for transport in self.transports:
+            transport.ours.close()
+            transport.theirs.close()
+
+
+@pytest.fixture
+def make_bench() -> Iterator[Callable[[tuple[int, ...]], Bench]]:
+    made: list[Bench] = []
+
+    def make(believed: tuple[int, ...]) -> Bench:
+        made.append(Bench(believed))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.close()
+
+
+@pytest.fixture
+def bench(make_bench: Callable[[tuple[int, ...]], Bench]) -> Bench:
+    return make_bench(())
+
+
+def lose(protocol: InjectionProtocol) -> None:
+    protocol.connectionLost(Failure(ConnectionDone()))
+
+
+def test_a_submission_is_answered_when_it_is_durable_and_not_before(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(os.getuid(), 1))
+    assert transport.value() == netstring(b"go")
+    transport.clear()
+    protocol.dataReceived(SUBMISSION)
+    [draft] = bench.intake.drafts
+    assert (draft.data, draft.envelope, transport.value()) == (b"body\n", ENVELOPE, b"")
+    assert draft.done is not None
+    draft.done(Receipt(4711))
+    assert transport.value() == netstring(b"0 4711") and transport.disconnecting
+    lose(protocol)
+    assert not draft.is_abandoned and bench.clock.getDelayedCalls() == []
+
+
+def test_a_stranger_queues_for_himself_whatever_he_says(make_bench: Callable[[tuple[int, ...]], Bench]) -> None:
+    bench = make_bench((os.getuid() + 1,))
+    protocol, _ = bench.connect()
+    protocol.dataReceived(injection.hello(os.getuid() + 5, 1))
+    assert [origin.uid for origin in bench.intake.origins] == [os.getuid()]
+    lose(protocol)
+
+
+def test_a_believed_program_queues_for_its_caller(make_bench: Callable[[tuple[int, ...]], Bench]) -> None:
+    bench = make_bench((os.getuid(),))
+    protocol, _ = bench.connect()
+    protocol.dataReceived(injection.hello(54321, 1))
+    assert bench.intake.origins == [Origin(b"by uid 54321", 54321)]
+    lose(protocol)
+
+
+@pytest.mark.parametrize("sent", [b"", injection.pieces(b"x"), SUBMISSION[:-3]])
+def test_a_client_that_leaves_before_the_end_leaves_nothing(bench: Bench, sent: bytes) -> None:
+    protocol, _ = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1) + sent)
+    lose(protocol)
+    assert bench.intake.drafts[0].is_abandoned and bench.intake.drafts[0].envelope is None
+
+
+def test_a_client_that_leaves_after_the_envelope_changes_nothing(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1) + SUBMISSION)
+    transport.clear()
+    lose(protocol)
+    [draft] = bench.intake.drafts
+    assert not draft.is_abandoned and draft.done is not None
+    draft.done(Receipt(1))
+    assert transport.value() == b""
+
+
+@pytest.mark.parametrize(
+    ("trouble", "word"),
+    [
+        (Temporary("stopping", "4.3.2"), b"closing"),
+        (Temporary("disk full", "4.3.1"), b"53 disk full"),
+        (Temporary("not now", "4.3.0"), b"71 not now"),
+        (Permanent("never", "5.3.0"), b"31 never"),
+    ],
+)
+def test_a_refusal_comes_before_the_message(bench: Bench, trouble: MailError, word: bytes) -> None:
+    bench.intake.trouble = trouble
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1))
+    assert transport.value() == netstring(word) and transport.disconnecting
+    lose(protocol)
+
+
+def test_a_failed_commit_is_temporary(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1) + SUBMISSION)
+    transport.clear()
+    done = bench.intake.drafts[0].done
+    assert done is not None
+    done(Temporary("qq write error", "4.3.0"))
+    assert transport.value() == netstring(b"71 qq write error")
+    assert refusal(MailError("?")).code == 71
+    lose(protocol)
+
+
+def test_a_slow_disk_pauses_the_client(bench: Bench) -> None:
+    bench.intake.is_slow = True
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1) + injection.pieces(b"x"))
+    assert transport.producerState == "paused"
+    bench.intake.on_drain()
+    assert transport.producerState == "producing"
+    lose(protocol)
+    bench.intake.on_drain()
+
+
+def test_a_bad_envelope_is_answered_and_forgotten(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1) + injection.END_OF_MESSAGE + netstring(b"Xq\0"))
+    assert transport.value().endswith(netstring(b"91 envelope format error"))
+    assert bench.intake.drafts[0].is_abandoned and bench.log == [b"warning: injection refused: envelope format error"]
+    lose(protocol)
+
+
+def test_a_silent_client_is_cut_off(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    bench.clock.advance(11)
+    assert transport.disconnected or transport.aborting
+    lose(protocol)
+
+
+def test_a_client_may_take_a_day_and_no_longer(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.hello(0, 1))
+    bench.clock.advance(86399)
+    assert not transport.disconnected
+    bench.clock.advance(2)
+    assert transport.disconnected or transport.aborting
+    lose(protocol)
+
+
+def test_one_client_too_many_is_hung_up_on(bench: Bench) -> None:
+    bench.factory.clients = CLIENT_LIMIT
+    protocol, transport = bench.connect()
+    assert transport.disconnecting
+    lose(protocol)
+    assert bench.factory.clients == CLIENT_LIMIT
+
+
+def test_the_queue_is_listed(bench: Bench) -> None:
+    protocol, transport = bench.connect()
+    protocol.dataReceived(injection.ASK_QUEUE)
+    assert transport.value() == netstring(b"one\n") + netstring(b"two\n") + netstring(b"")
+    lose(protocol)
+
+
+# -- over a real socket
+
+RUN = "import sys; sys.path[:0] = [{top!r}]; from qmtwist.cli.launch import run; run({name!r}, {home!r})"
+TOP = str(Path(__file__).parents[2])
+
+
+def start(name: str, home: str, message: bytes = b"", envelope: bytes = b"") -> tuple[int, bytes]:
+    """Run a program; its status and what it printed."""
+    command = [sys.executable, "-IS", "-c", RUN.format(top=TOP, name=name, home=home)]
+    with open(home + "/envelope", "wb") as stream:
+        stream.write(envelope)
+    with open(home + "/envelope", "rb") as stream:
+        out = stream if name == "qmail-queue" else subprocess.PIPE
+        ended = subprocess.run(command, input=message, stdout=out, timeout=30)
+    return ended.returncode, ended.stdout or b""
+
+
+class PromptDraft(FakeDraft):
+    def commit(self, envelope: Envelope, done: Committed) -> None:
+        super().commit(envelope, done)
+        done(Receipt(self.number))
+
+
+@pytest_twisted.ensureDeferred
+async def test_qmail_queue_hands_its_message_to_the_daemon(tmp_path: Path) -> None:
+    home = tmp_path / ("a-home-with-a-long-name" * 6)
+    home.mkdir()
+    layout = make_queue(str(home / "queue"))
+    bench = Bench(believed=(os.getuid(),))
+    bench.factory.reactor = real_reactor  # type: ignore[assignment]
+    bench.intake.open = lambda origin, on_drain: (  # type: ignore[method-assign]
+        bench.intake.drafts.append(PromptDraft(False)) or bench.intake.drafts[-1]  # type: ignore[func-returns-value]
+    )
+    assert len(layout.socket) > 108
+    port = listen(real_reactor, layout.socket, bench.factory)  # type: ignore[arg-type]
+    try:
+        body = b"Subject: big\n\n" + b"0123456789abcdef" * 50_000
+        assert await deferToThread(start, "qmail-queue", str(home), body, encode_envelope(ENVELOPE)) == (0, b"")
+        [draft] = bench.intake.drafts
+        assert (draft.data, draft.envelope) == (body, ENVELOPE)
+        assert files(layout) == {}
+        assert (await deferToThread(start, "qmail-queue", str(home), b"x", b"Fs@x\0Tr"))[0] == 54
+        assert (await deferToThread(start, "qmail-queue", str(home), b"x", b"Fs@x\0Xr\0\0"))[0] == 91
+        assert await deferToThread(start, "qmail-qread", str(home)) == (0, b"one\ntwo\n")
+        status, shown = await deferToThread(start, "qmail-qstat", str(home))
+        assert (status, shown.splitlines()[0]) == (0, b"messages in queue: 2")
+    finally:
+        await port.stopListening()  # type: ignore[misc]
+    assert not os.path.lexists(layout.socket)
+    assert [draft.is_abandoned for draft in bench.intake.drafts[1:]] == [True, True]
+
+
+@pytest_twisted.ensureDeferred
+async def test_qmail_queue_writes_files_when_the_daemon_is_closing(tmp_path: Path) -> None:
+    layout = make_queue(str(tmp_path / "queue"))
+    bench = Bench()
+    bench.factory.reactor = real_reactor  # type: ignore[assignment]
+    bench.intake.trouble = Temporary("stopping", "4.3.2")
+    port = listen(real_reactor, layout.socket, bench.factory)  # type: ignore[arg-type]
+    try:
+        assert (await deferToThread(start, "qmail-queue", str(tmp_path), b"x", encode_envelope(ENVELOPE)))[0] == 0
+    finally:
+        await port.stopListening()  # type: ignore[misc]
+    assert sorted(name.split("/")[0] for name in files(layout)) == ["intd", "mess", "todo"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_socket_left_by_a_crash_is_replaced_and_anything_else_is_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "injection")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    bench = Bench()
+    port = listen(real_reactor, path, bench.factory)  # type: ignore[arg-type]
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    await port.stopListening()  # type: ignore[misc]
+    Path(path).write_text("precious")
+    with pytest.raises(FileExistsError):
+        listen(real_reactor, path, bench.factory)  # type: ignore[arg-type]
