@@ -26,11 +26,12 @@ class Complaint(NamedTuple):
 
 
 class Complaints(Exception):
-    """The control directory cannot be used; `complaints` has every reason."""
+    """The control directory cannot be used; `complaints` has every reason, `warnings` what else was seen."""
 
-    def __init__(self, complaints: tuple[Complaint, ...]) -> None:
+    def __init__(self, complaints: tuple[Complaint, ...], warnings: tuple[Complaint, ...] = ()) -> None:
         super().__init__("; ".join(map(str, complaints)))
         self.complaints = complaints
+        self.warnings = warnings
 
 
 class Loaded(NamedTuple):
@@ -58,7 +59,7 @@ def load_with_warnings(home: str) -> Loaded:
         directory.read(row)
     directory.require_a_name()
     if directory.errors:
-        raise Complaints(tuple(directory.errors))
+        raise Complaints(tuple(directory.errors), tuple(directory.warnings))
     return Loaded(_settings(directory), tuple(directory.warnings))
 
 

@@ -112,7 +112,7 @@ def _control_problems(home: str, owner: tree.Owner) -> Iterator[str]:
     try:
         complaints: tuple[Complaint, ...] = load_with_warnings(home).warnings
     except Complaints as refused:
-        complaints = refused.complaints
+        complaints = refused.complaints + refused.warnings
     for complaint in complaints:
         yield f"{home}/{complaint}: {_mending(home, complaint)}"
     if owner.single:
