@@ -23,7 +23,8 @@ from typing import IO, NamedTuple
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOME = os.path.join(TOP, "demo-home")
-PROGRAMS = os.path.dirname(sys.executable)
+QMTWIST = [sys.executable, "-m", "qmtwist.cli.main"]
+TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 HOST = "demo.example"
 USERS = ("alice", "bob")
 DELIVERY_LIMIT_S, START_LIMIT_S, STOP_LIMIT_S = 30, 30, 30
@@ -93,7 +94,7 @@ def make_home(person: Owner) -> None:
     """The home itself, and control/ for a demonstration."""
     if os.path.exists(HOME) and not os.access(HOME, os.W_OK):
         raise Trouble(f"{HOME} belongs to another account; remove it first (make clean, as that account)")
-    run([os.path.join(PROGRAMS, "qmtwist"), "setup", "--home", HOME, "--host", HOST])
+    run([*QMTWIST, "setup", "--home", HOME, "--host", HOST])
     write("control/defaultdelivery", "./Maildir/\n")
     give_queue_away(person)
     lines = []
@@ -105,7 +106,7 @@ def make_home(person: Owner) -> None:
     write("users/assign", "\n".join([*lines, ".\n"]))
     run([os.path.join(HOME, "bin/qmail-newu")])
     for user in USERS:
-        run([os.path.join(PROGRAMS, "qmtwist"), "passwd", "--home", HOME, "--stdin", user], password(user) + "\n")
+        run([*QMTWIST, "passwd", "--home", HOME, "--stdin", user], password(user) + "\n")
 
 
 def give_queue_away(person: Owner) -> None:
@@ -136,7 +137,7 @@ def password(user: str) -> str:
 
 def start(smtp_port: int, pop3_port: int) -> subprocess.Popen[str]:
     """The server, as in production but for the ports."""
-    command = [os.path.join(PROGRAMS, "twistd"), "-n", "--pidfile=", "qmtwist", "--home", HOME]
+    command = [TWISTD, "-n", "--pidfile=", "qmtwist", "--home", HOME]
     for service, port in (("smtp", smtp_port), ("pop3", pop3_port)):
         command += ["--listen", f"{service}=tcp:{port}:interface=127.0.0.1"]
     say("   $ " + " ".join(os.path.relpath(word, TOP) if word.startswith(TOP) else word for word in command))
