@@ -47,8 +47,8 @@ class Reader:
         os.chown(self.home, uid, gid)
         path = f"{programs}:{os.path.dirname(sys.executable)}:/usr/bin:/bin"
         # Without a listed account a shell has no name; the documents need none.
-        as_user = {"user": uid, "group": gid, "extra_groups": []} if os.geteuid() == 0 else {}
-        self._shell = subprocess.Popen(
+        is_root = os.geteuid() == 0
+        self._shell: subprocess.Popen[str] = subprocess.Popen(
             ["/bin/bash", "--norc"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -57,7 +57,9 @@ class Reader:
             cwd=self.home,
             env={**environment(), "HOME": self.home, "PATH": path},
             start_new_session=True,
-            **as_user,  # type: ignore[arg-type]
+            user=uid if is_root else None,
+            group=gid if is_root else None,
+            extra_groups=[] if is_root else None,
         )
 
     def type(self, command: str) -> str:
@@ -82,7 +84,7 @@ class Reader:
         assert self._shell.stdin is not None and self._shell.stdout is not None
         self._shell.stdin.write(f'{{ {command}\n}} </dev/null\necho "@@@ $?"\n')
         self._shell.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in self._shell.stdout:
             if line.startswith("@@@ "):
                 return int(line.split()[1]), "".join(lines)
