@@ -80,7 +80,9 @@ class ServerSession:
     # -- what the caller gives
 
     def receive(self, data: bytes) -> None:
-        """Take what was read."""
+        """Take what was read; after the end it is not looked at."""
+        if self._is_over:
+            return
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
 
@@ -109,6 +111,11 @@ class ServerSession:
     def is_in_message(self) -> bool:
         """Whether the client is sending a message now."""
         return self._body is not None
+
+    @property
+    def has_input(self) -> bool:
+        """Whether something that was received waits to be read."""
+        return self._at < len(self._buffer)
 
     # -- answers
 

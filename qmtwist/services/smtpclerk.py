@@ -1,0 +1,238 @@
+"""What the SMTP service answers: the rules asked, the message handed to the queue, the log written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, assert_never
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from qmtwist.logbook import smtp as logbook
+from qmtwist.mail.errors import MailError, Malformed, Permanent
+from qmtwist.mail.trace import smtp_received
+from qmtwist.rules import relay
+from qmtwist.wire.smtp import reply as replies
+from qmtwist.wire.smtp.events import (
+    Content,
+    MessageEnded,
+    MessageOffered,
+    MessageSpoiled,
+    RecipientOffered,
+    Refused,
+    SenderOffered,
+)
+from qmtwist.wire.smtp.reply import Reply
+from qmtwist.wire.smtp.server import ServerSession
+
+from .listen import Peer
+from .seams import Draft, Intake, Origin, Receipt, RecipientCheck
+from .smtppolicy import SmtpPolicy
+
+REFUSAL_LINES = 20  # of one session in the log
+
+Served = SenderOffered | RecipientOffered | MessageOffered | Content | MessageEnded | MessageSpoiled | Refused
+
+
+class Staff(NamedTuple):
+    """Whom the sessions of a service talk to. `log` takes a line without LF; `uid` is recorded with each message."""
+
+    clock: IReactorTime
+    intake: Intake
+    check: RecipientCheck
+    log: Callable[[bytes], None]
+    uid: int
+
+
+class Clerk:
+    """Answers the events of one session. Made by its `SmtpProtocol`, and calls `wake` when an answer came later."""
+
+    __slots__ = ("_accepted", "_draft", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender", "_serial",
+                 "_session", "_staff", "_transaction", "_wake", "is_behind", "local_ip")  # fmt: skip
+
+    def __init__(
+        self,
+        staff: Staff,
+        policy: SmtpPolicy,
+        peer: Peer,
+        serial: int,
+        session: ServerSession,
+        wake: Callable[[], None],
+    ) -> None:
+        self._staff = staff
+        self._policy = policy
+        self._peer = peer
+        self._serial = serial
+        self._name = b"%s:%d" % (peer.ip, peer.port)
+        self._session = session
+        self._wake = wake
+        self._rules = policy.rules(peer)
+        self._sender = b""
+        self._draft: Draft | None = None  # open, and neither committed nor abandoned
+        self._transaction = 0  # an answer that belongs to an earlier one comes too late
+        self._accepted = self._refusals = 0
+        self.is_behind = False  # the queue asks for a pause
+        self.local_ip = b"unknown"
+
+    def serve(self, event: Served) -> None:
+        """Answer an event, now or later."""
+        match event:
+            case Content(data):
+                self._write(data)
+            case RecipientOffered(address):
+                self._judge_recipient(address)
+            case SenderOffered(address):
+                self._judge_sender(address)
+            case MessageOffered():
+                self._open()
+            case MessageEnded():
+                self._commit(event)
+            case MessageSpoiled():
+                self.abandon()
+            case Refused(about, reply):
+                self._note_refusal(about, reply)
+            case other:
+                assert_never(other)
+
+    def forget(self) -> None:
+        """The session is over: nothing that is still to come belongs to it, and an unfinished message is dropped."""
+        self._transaction += 1
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Drop the message that is coming in, if there is one."""
+        draft, self._draft = self._draft, None
+        self.is_behind = False
+        if draft is not None:
+            draft.abandon()
+
+    def note_end(self, reason: bytes) -> None:
+        """Log why the session ended."""
+        unshown = max(0, self._refusals - REFUSAL_LINES)
+        self._staff.log(logbook.word(logbook.Closed(self._serial, self._name, reason, self._accepted, unshown)))
+
+    def note_bug(self, trace: str) -> None:
+        """Log a traceback."""
+        for line in trace.splitlines():
+            self._staff.log(b"smtp %d: bug: %s" % (self._serial, line.encode("utf-8", "backslashreplace")))
+
+    # -- senders and recipients
+
+    def _judge_sender(self, offered: bytes) -> None:
+        try:
+            self._sender = relay.rewrite_own_address(self._rules, offered)
+        except OSError as trouble:
+            return self._session.abort(replies.NO_ADDRESSES, b"own addresses: %s" % str(trouble).encode())
+        return self._session.accept(self._sender)
+
+    def _judge_recipient(self, offered: bytes) -> None:
+        rules, session = self._rules, self._session
+        if relay.is_bad_sender(rules, self._sender):
+            return session.refuse(replies.BAD_SENDER)
+        try:
+            address = relay.rewrite_own_address(rules, offered)
+            if rules.relayclient is not None:
+                address += rules.relayclient
+            elif not relay.may_receive(rules, address):
+                return session.refuse(replies.NO_RELAY)
+        except (OSError, Malformed) as trouble:
+            return session.abort(replies.NO_CONTROLS, b"control/morercpthosts.cdb: %s" % str(trouble).encode())
+        if not self._policy.settings.is_rcptcheck:
+            return session.accept(address)
+        verdict = self._staff.check.check(address)
+        if isinstance(verdict, Deferred):
+            verdict.addBoth(self._checked, self._transaction, address)
+            return None
+        return self._answer_check(address, verdict)
+
+    def _checked(self, verdict: bool | None | Failure, transaction: int, address: bytes) -> None:
+        if transaction == self._transaction:
+            # a check that failed says nothing about the recipient
+            self._answer_check(address, None if isinstance(verdict, Failure) else verdict)
+            self._wake()
+
+    def _answer_check(self, address: bytes, has_mailbox: bool | None) -> None:
+        if has_mailbox is False:
+            self._session.refuse(replies.NO_MAILBOX)
+        else:
+            self._session.accept(address)
+
+    # -- the message
+
+    def _open(self) -> None:
+        origin = Origin(b"from network", self._staff.uid, self._peer.variables.get(b"QMAILQUEUE"))
+        try:
+            # before 354: whatever the queue needs for this message is its own from now on
+            self._draft = self._staff.intake.open(origin, self._drained)
+        except MailError as trouble:
+            return self._session.refuse(mail_error_reply(trouble))
+        self._write(self._received())
+        return self._session.go_ahead()
+
+    def _received(self) -> bytes:
+        variables, helo = self._peer.variables, self._session.helo
+        remote_host = variables.get(b"TCPREMOTEHOST", b"unknown")
+        return smtp_received(
+            b"SMTP",
+            remote_host,
+            self._peer.ip,
+            variables.get(b"TCPREMOTEINFO"),
+            None if helo is None or helo.lower() == remote_host.lower() else helo,
+            variables.get(b"TCPLOCALHOST") or self._policy.settings.localiphost or self.local_ip,
+            int(self._staff.clock.seconds()),
+        )
+
+    def _write(self, data: bytes) -> None:
+        if self._draft is not None and not self._draft.write(data):
+            self.is_behind = True
+
+    def _drained(self) -> None:
+        if self.is_behind:
+            self.is_behind = False
+            self._wake()
+
+    def _commit(self, event: MessageEnded) -> None:
+        draft, self._draft = self._draft, None
+        assert draft is not None
+        self.is_behind = False
+        self._transaction += 1
+        transaction = self._transaction
+        draft.write(event.data)
+
+        def done(result: Receipt | MailError) -> None:
+            self._committed(result, transaction, event)
+
+        draft.commit(event.envelope, done)
+
+    def _committed(self, result: Receipt | MailError, transaction: int, event: MessageEnded) -> None:
+        is_waiting = transaction == self._transaction
+        if isinstance(result, Receipt):
+            sender, recipients = event.envelope
+            self._accepted += 1
+            fact = logbook.Accepted(self._serial, self._name, result.number, sender, len(recipients), event.size)
+            self._staff.log(logbook.word(fact))  # even when the client has gone: the message is ours
+            if is_waiting:
+                self._session.stored(int(self._staff.clock.seconds()), result.number)
+        elif is_waiting:
+            self._session.refuse(mail_error_reply(result))
+        if is_waiting:
+            self._wake()
+
+    def _note_refusal(self, about: bytes, reply: Reply) -> None:
+        self._refusals += 1
+        if self._refusals <= REFUSAL_LINES:
+            fact = logbook.Refused(self._serial, self._name, about, reply.code, reply.text)
+            self._staff.log(logbook.word(fact))
+
+
+def mail_error_reply(error: MailError) -> Reply:
+    """What a client is told when its message could not be taken; 452 is for a full disk. (RFC 5321 §4.2.2)
+
+    >>> from qmtwist.mail.errors import Temporary
+    >>> mail_error_reply(Temporary("disk full", "4.3.1")).plain
+    b'452 disk full (#4.3.1)\\r\\n'
+    """
+    code = 554 if isinstance(error, Permanent) else 452 if error.status == "4.3.1" else 451
+    text = error.text if "(#" in error.text or not error.status else f"{error.text} (#{error.status})"
+    return replies.foreign(code, text.encode("utf-8"), error.status.encode("ascii"))

@@ -1,0 +1,370 @@
+"""The SMTP service: Twisted's ESMTP with our own grammar, data phase and order of replies. (qmail-smtpd(8))
+
+`SmtpProtocol` pumps between a transport and a `ServerSession`; a `Clerk` answers. It is an `ESMTP` for what that class
+will be asked for (TLS, AUTH, cred). Nothing of that class's reading, commands or data phase is used; what is wrong with
+them is listed, a test each, in tests/services/test_smtpd_esmtp.py.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from qmtwist.control.settings import SmtpSettings
+from qmtwist.wire.session import NEED_DATA, Pause
+from qmtwist.wire.smtp import reply as replies
+from qmtwist.wire.smtp.events import Closed, Refused
+from qmtwist.wire.smtp.reply import Reply
+from qmtwist.wire.smtp.server import ServerSession
+
+from .listen import Denied, Door, Peer, TooMany
+from .smtpclerk import Clerk, Staff
+from .smtppolicy import SmtpPolicy
+from .twistedsmtp import ESMTP, SMTPFactory
+
+FIRST_COMMAND_S = 60  # for a client that has not said anything yet
+CLOSING_S = 60  # for a client that does not read our last words
+RATE_WINDOW_S = 300  # over which a message must come in faster than
+RATE_BYTES_S = 10
+
+
+class Wire(Protocol):
+    """What we need of a transport; every streaming transport of Twisted has it."""
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep until it can be sent."""
+
+    def loseConnection(self) -> None:
+        """Close when everything is written."""
+
+    def abortConnection(self) -> None:
+        """Close now."""
+
+    def pauseProducing(self) -> None:
+        """Read nothing for now."""
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        """Tell the producer when too much waits to be written."""
+
+    def unregisterProducer(self) -> None:
+        """Tell it no longer."""
+
+    def getHost(self) -> IAddress:
+        """Our own address."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class SmtpProtocol(ESMTP):
+    """One connection. Made by `SmtpFactory`, which it tells when it is gone."""
+
+    noisy = False
+
+    def __init__(self, service: SmtpFactory, policy: SmtpPolicy, peer: Peer, serial: int) -> None:
+        ESMTP.__init__(self)  # type: ignore[no-untyped-call]
+        self._service = service
+        self._clock = service.staff.clock
+        self._timeout_s = policy.settings.timeout_s
+        self._peer = peer
+        self._session = ServerSession(policy.terms(peer))
+        self._clerk = Clerk(service.staff, policy, peer, serial, self._session, self._run)
+        self._delay: IDelayedCall | None = None
+        self._is_pumping = self._is_congested = self._is_eof = self._is_stopping = False
+        self._is_reading = True
+        self._is_over = self._is_lost = False
+        self._writes = 0
+        self._active = self._window = self._clock.seconds()
+        self._window_bytes = 0
+
+    # -- what the transport tells us
+
+    def connectionMade(self) -> None:
+        """Greet."""
+        transport = self.transport
+        # One reply, one packet: Nagle's algorithm would hold it back until the last one is acknowledged.
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+        self._direct = transport if isinstance(transport, Connection) else None
+        self._wire = cast(Wire, transport)  # Twisted's type promises only what every transport has
+        host = getattr(self._wire.getHost(), "host", None)
+        if host is not None:
+            self._clerk.local_ip = host.encode("ascii", "replace")
+        self._wire.registerProducer(self, True)
+        self._run()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; while we owe an answer they wait, and no more are read."""
+        session = self._session
+        if session.is_in_message:
+            self._active = self._clock.seconds()
+            self._window_bytes += len(data)
+        session.receive(data)
+        self._run()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone, by us or by them; a message that did not end is forgotten."""
+        self._is_lost = True
+        if self._delay is not None and self._delay.active():
+            self._delay.cancel()
+        where = b" in the middle of a message" if self._session.is_in_message else b""
+        self._end(b"the client closed the connection" + where)
+        self._service.gone(self, self._peer)
+
+    def readConnectionLost(self) -> None:
+        """The client sends nothing more, but still reads: everything it sent gets its answer."""
+        self._is_eof = True
+        self._run()
+
+    def writeConnectionLost(self) -> None:
+        """We have closed our side."""
+
+    def pauseProducing(self) -> None:
+        """The client does not read its replies: we do not read its commands."""
+        self._is_congested = True
+        self._set_reading(False)
+
+    def resumeProducing(self) -> None:
+        """The replies are read."""
+        self._is_congested = False
+        self._run()
+
+    def stopProducing(self) -> None:
+        """The transport is closing; connectionLost follows."""
+
+    # -- the pump
+
+    def _run(self) -> None:
+        if self._is_pumping or self._is_lost:
+            return
+        self._is_pumping = True
+        try:
+            self._pump()
+        except Exception:  # a bug ends one session, never the daemon, and nothing is acknowledged
+            self._fail()
+        finally:
+            self._is_pumping = False
+
+    def _pump(self) -> None:
+        session, clerk, wants_more = self._session, self._clerk, False
+        while not (clerk.is_behind or self._is_congested or self._is_over):
+            event = session.next_event()
+            if isinstance(event, Closed):
+                self._flush()
+                self._end(event.reason)
+            elif not isinstance(event, Pause):
+                if isinstance(event, Refused) and event.delay_s:
+                    self._delay = self._clock.callLater(event.delay_s, self._resume)
+                clerk.serve(event)
+            elif event is NEED_DATA and self._is_stopping and not session.is_in_message:
+                session.abort(replies.STOPPING, b"the server is stopping")
+            elif event is NEED_DATA and self._is_eof:
+                session.eof()
+            else:
+                wants_more = event is NEED_DATA
+                break
+        self._flush()
+        # While we owe an answer reading stops, but only when there is something that waits: most clients wait too.
+        if wants_more or session.has_input:
+            self._set_reading(wants_more)
+
+    def _flush(self) -> None:
+        data = self._session.take_output()
+        if not data or self._is_lost:
+            return
+        self._writes += 1
+        self._note_progress()
+        direct = self._direct
+        # Nothing waits to be written: send at once, which saves a turn of the reactor and two calls of epoll_ctl.
+        if direct is not None and direct.connected and not (direct.TLS or direct.dataBuffer or direct._tempDataBuffer):
+            sent = direct.writeSomeData(data)
+            if isinstance(sent, int):
+                data = data[sent:]
+        if data:
+            self._wire.write(data)
+
+    def _note_progress(self) -> None:
+        self._active = self._window = self._clock.seconds()
+        self._window_bytes = 0
+
+    def _set_reading(self, is_wanted: bool) -> None:
+        if self._is_reading is not is_wanted and not (self._is_eof or self._is_over):
+            self._is_reading = is_wanted
+            if is_wanted:
+                self._wire.resumeProducing()
+            else:
+                self._wire.pauseProducing()
+
+    def _resume(self) -> None:
+        self._session.resume()
+        self._run()
+
+    def _fail(self) -> None:
+        self._clerk.note_bug(traceback.format_exc())
+        try:
+            self._session.abort(replies.INTERNAL, b"internal error")
+            self._flush()
+            self._end(b"internal error")
+        except Exception:
+            self._clerk.note_bug(traceback.format_exc())
+            self._wire.abortConnection()
+
+    def _end(self, reason: bytes) -> None:
+        """Say why it is over, once, and hang up when the replies are written."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._active = self._clock.seconds()
+        self._clerk.note_end(reason)
+        try:
+            self._clerk.forget()
+        finally:
+            if not self._is_lost:
+                self._wire.unregisterProducer()
+                self._wire.loseConnection()
+
+    # -- what the factory asks for
+
+    def look(self, now: float) -> None:
+        """Time has passed: hang up on a client that is silent, or sends its message drop by drop."""
+        if self._is_over:
+            return self._wire.abortConnection() if now - self._active > CLOSING_S else None
+        if self._clerk.is_behind:
+            return self._note_progress()  # it is we who are slow
+        limit_s = min(self._timeout_s, FIRST_COMMAND_S) if self._writes <= 1 else self._timeout_s
+        is_late = now - self._active >= limit_s
+        if self._session.is_in_message and now - self._window >= RATE_WINDOW_S:
+            is_late = is_late or self._window_bytes < RATE_WINDOW_S * RATE_BYTES_S
+            self._window, self._window_bytes = now, 0
+        if is_late:
+            self._hang_up(replies.TIMEOUT, b"timeout")
+        return None
+
+    def stop(self) -> None:
+        """The server stops: as soon as no message is under way the session ends."""
+        self._is_stopping = True
+        self._run()
+
+    def cut_off(self) -> None:
+        """The server will not wait for this client any longer."""
+        self._hang_up(replies.STOPPING, b"the server is stopping")
+        self._wire.abortConnection()
+
+    def _hang_up(self, reply: Reply, reason: bytes) -> None:
+        self._clerk.forget()
+        self._is_congested = False
+        self._session.abort(reply, reason)
+        self._run()
+
+
+class TurnedAway(TwistedProtocol):
+    """A connection too many: told so, and closed."""
+
+    def connectionMade(self) -> None:
+        """Say 421 and hang up. (RFC 5321 §3.8)"""
+        wire = cast(Wire, self.transport)
+        wire.write(replies.TOO_MANY_CONNECTIONS.plain)
+        wire.loseConnection()
+
+
+class SmtpFactory(SMTPFactory):
+    """Makes sessions of the connections that may come in. Made by `make_smtp_factory`; lives as long as the service."""
+
+    noisy = False
+
+    def __init__(self, staff: Staff) -> None:
+        SMTPFactory.__init__(self)  # type: ignore[no-untyped-call]
+        self.staff = staff
+        self._door = Door(b"smtp", staff.clock, staff.log)
+        self._policy: SmtpPolicy | None = None
+        self._sessions: set[SmtpProtocol] = set()
+        self._serial = 0
+        self._sweep: IDelayedCall | None = None
+        self._drained: Deferred[None] | None = None
+
+    def configure(self, settings: SmtpSettings) -> None:
+        """Settings for the connections that come from now on; at start and at every reload.
+
+        :raises OSError, qmtwist.rules.peers.BadRule: control/tcprules cannot be used; nothing has changed.
+        """
+        self._door.configure(settings.concurrencyincoming, settings.concurrencyperip, settings.tcprules)
+        self._policy = SmtpPolicy(settings)
+
+    def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
+        """A session, a 421, or nothing at all."""
+        # A UNIX socket has neither host nor port.
+        host, port = getattr(addr, "host", None) or "unknown", getattr(addr, "port", None) or 0
+        answer = self._door.admit(host, port)
+        if isinstance(answer, Denied):
+            return None
+        if isinstance(answer, TooMany):
+            return TurnedAway()
+        assert self._policy is not None
+        self._serial += 1
+        session = SmtpProtocol(self, self._policy, answer, self._serial)
+        self._sessions.add(session)
+        if self._sweep is None:
+            self._schedule_sweep()
+        return session
+
+    def gone(self, session: SmtpProtocol, peer: Peer) -> None:
+        """A session's connection has ended."""
+        self._sessions.discard(session)
+        self._door.leave(peer.ip)
+        if not self._sessions and self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        if not self._sessions and self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+    def drain(self, patience_s: float) -> Deferred[None]:
+        """End the sessions, each as soon as no message is under way in it; fires when none is left.
+
+        Stop listening first. Those that are in the middle of a message after `patience_s` are cut off.
+        """
+        drained: Deferred[None] = Deferred()
+        if not self._sessions:
+            drained.callback(None)
+            return drained
+        self._drained = drained
+        patience = self.staff.clock.callLater(patience_s, self._cut_off)
+        for session in list(self._sessions):
+            session.stop()
+        return drained.addCallback(lambda _: patience.cancel() if patience.active() else None)
+
+    def _cut_off(self) -> None:
+        for session in list(self._sessions):
+            session.cut_off()
+
+    def _schedule_sweep(self) -> None:
+        # One timer for all sessions. A time-out comes late by at most an eighth of it.
+        timeout_s = FIRST_COMMAND_S if self._policy is None else self._policy.settings.timeout_s
+        self._sweep = self.staff.clock.callLater(min(5.0, timeout_s / 8), self._look)
+
+    def _look(self) -> None:
+        self._sweep = None
+        now = self.staff.clock.seconds()
+        for session in list(self._sessions):
+            session.look(now)
+        if self._sessions:
+            self._schedule_sweep()
+
+
+def make_smtp_factory(staff: Staff, settings: SmtpSettings) -> SmtpFactory:
+    """The SMTP service's factory, for any stream endpoint; at a reload call its `configure`, at a stop its `drain`.
+
+    :raises OSError, qmtwist.rules.peers.BadRule: control/tcprules cannot be used.
+    """
+    factory = SmtpFactory(staff)
+    factory.configure(settings)
+    return factory
