@@ -218,8 +218,8 @@ It runs. Try it from another terminal:
    curl smtp://127.0.0.1:{smtp_port} --mail-from alice@{HOST} --mail-rcpt bob@{HOST} --upload-file README.md
    curl --user bob:{password("bob")} pop3://127.0.0.1:{pop3_port}/
    curl --user bob:{password("bob")} pop3://127.0.0.1:{pop3_port}/1
-   demo-home/bin/qmail-qstat
-   ls demo-home/control demo-home/people/bob/Maildir/new
+   {HOME}/bin/qmail-qstat
+   ls {HOME}/control {HOME}/people/bob/Maildir/new
 
 Users: alice (password {password("alice")}) and bob ({password("bob")}). The log appears here. Ctrl-C ends it.
 """)
@@ -275,10 +275,13 @@ def main() -> int:
         demonstrate(server, smtp_port, pop3_port)
     except KeyboardInterrupt:
         say()
-    finally:
-        say("\n6. The server stops")
-        stop(server)
+    except BaseException:
+        server.kill()
         reader.join(5)
+        raise
+    say("\n6. The server stops")
+    stop(server)
+    reader.join(5)
     say("\nqmtwist: the message was sent, delivered and read, and the server stopped cleanly.")
     return 0
 
