@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from qmtwist.mail.envelope import Envelope
@@ -137,28 +138,27 @@ def find(delivery: Delivery) -> Found | None:
                 continue
             raise Refusal(111, b"Unable to open %s: %s. (#4.3.0)" % (name, reason(error))) from error
         try:
-            status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode):
-                if status.st_mode & FORBIDDEN_MODE:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISREG(mode):
+                if mode & FORBIDDEN_MODE:
                     raise Refusal(111, b"Uh-oh: .qmail file is writable. (#4.7.0)")
-                text = _read(descriptor, name)
-                return Found(name, default, text, bool(status.st_mode & stat.S_IXUSR))
+                return Found(name, default, _read(descriptor, name), bool(mode & stat.S_IXUSR))
+        except OSError as error:
+            raise Refusal(111, b"Unable to read %s: %s. (#4.3.0)" % (name, reason(error))) from error
         finally:
-            os.close(descriptor)
+            with suppress(OSError):  # nothing was written
+                os.close(descriptor)
     return None
 
 
 def _read(descriptor: int, name: bytes) -> bytes:
     parts: list[bytes] = []
     size = 0
-    try:
-        while part := os.read(descriptor, 65536):
-            parts.append(part)
-            size += len(part)
-            if size > FILE_LIMIT_BYTES:
-                raise Refusal(111, b"Uh-oh: %s is larger than %d bytes. (#4.3.0)" % (name, FILE_LIMIT_BYTES))
-    except OSError as error:
-        raise Refusal(111, b"Unable to read %s: %s. (#4.3.0)" % (name, reason(error))) from error
+    while part := os.read(descriptor, 65536):
+        parts.append(part)
+        size += len(part)
+        if size > FILE_LIMIT_BYTES:
+            raise Refusal(111, b"Uh-oh: %s is larger than %d bytes. (#4.3.0)" % (name, FILE_LIMIT_BYTES))
     return b"".join(parts)
 
 
@@ -261,6 +261,8 @@ class Courier:
             return refusal.ended
         except Temporary as trouble:
             return Ended(111, trouble.text.encode("utf-8", "surrogateescape") + b"\n")
+        except OSError as error:  # no descriptor to be had, for example
+            return Ended(111, b"Temporary error on delivery: %s. (#4.3.0)\n" % reason(error))
         except MemoryError:
             return Ended(111, b"Out of memory. (#4.3.0)\n")
 
@@ -307,9 +309,8 @@ class Courier:
         descriptor = as_descriptor(message) if isinstance(message, bytes) else message
         try:
             _rewind(descriptor)
-            ran = self._programs.run(
-                c_string(instruction.value), home, environ, descriptor, out, err, self._limit_s
-            )  # fmt: skip
+            command = c_string(instruction.value)
+            ran = self._programs.run(command, home, environ, descriptor, out, err, self._limit_s)
         finally:
             if descriptor is not message:
                 os.close(descriptor)

@@ -89,8 +89,9 @@ def test_no_descriptor_is_left_open_by_any_failure(box: Path, names: maildir.Nam
 
 def test_a_write_may_be_cut_anywhere(box: Path, names: maildir.Names, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data)[:1]))
-    maildir.deliver(path(box), names, MESSAGE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data)[:1]))
+        maildir.deliver(path(box), names, MESSAGE)
     assert contents(box) == [WHOLE]
 
 
@@ -106,8 +107,8 @@ def test_a_missing_maildir_and_one_that_may_pass_are_told_apart(
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, "")
 
-    monkeypatch.setattr(os, "stat", refuse)
-    with pytest.raises(Temporary) as caught:
+    with monkeypatch.context() as patch, pytest.raises(Temporary) as caught:
+        patch.setattr(os, "stat", refuse)
         maildir.deliver(os.fsencode(tmp_path) + b"/none/", names, MESSAGE)
     assert caught.value.text == TROUBLE
 

@@ -81,8 +81,9 @@ def test_whichever_call_fails_the_file_is_as_before_or_complete(tmp_path: Path, 
 
 def test_a_write_may_be_cut_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data)[:1]))
-    append(tmp_path / "box")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data)[:1]))
+        append(tmp_path / "box")
     assert (tmp_path / "box").read_bytes() == ADDED
 
 
