@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-MENTION = re.compile(r"\b(?:RFC[\s-]*|rfc[\s-]+)\d+(?:,? ?(?:§ ?|[Ss]ect?(?:ion)?\.? ?)?[A-Z]?[\d.]*\d)?")
+MENTION = re.compile(r"\b(?:RFC[\s-]*|rfc[\s-]+)\d+(?:,? ?(?:§ ?|[Ss]ect?(?:ion)?\.? )[A-Z]?[\d.]*\d| \d+\.[\d.]*\d)?")
 WELL_FORMED = re.compile(r"RFC (\d{3,4})(?: §([A-Z0-9](?:[0-9.]*[0-9])?))?")
 
 

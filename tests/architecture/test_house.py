@@ -104,8 +104,9 @@ def test_nothing_is_left_open() -> None:
 
 
 def test_nobody_imports_the_global_reactor() -> None:
+    """Except assemble, which hands it to everybody else."""
     found = []
-    for path in python_files("qmtwist", "twisted"):
+    for path in set(python_files("qmtwist", "twisted")) - {"qmtwist/services/assemble.py"}:
         for node in ast.walk(ast.parse(read(path))):
             is_from = isinstance(node, ast.ImportFrom) and node.module == "twisted.internet"
             if is_from and any(name.name == "reactor" for name in node.names):  # type: ignore[union-attr]
