@@ -13,10 +13,11 @@ from qmtwist.control.row import Kind
 from qmtwist.control.settings import Settings
 
 # qmail-control(5): the table of Life with qmail 3.1
-QMAIL = """badmailfrom bouncefrom bouncehost concurrencyincoming concurrencylocal concurrencyremote defaultdelivery
+NAMES = """badmailfrom bouncefrom bouncehost concurrencyincoming concurrencylocal concurrencyremote defaultdelivery
 defaultdomain defaulthost databytes doublebouncehost doublebounceto envnoathost helohost idhost localiphost locals me
 morercpthosts percenthack plusdomain qmqpservers queuelifetime rcpthosts smtpgreeting smtproutes timeoutconnect
-timeoutremote timeoutsmtpd virtualdomains""".split()
+timeoutremote timeoutsmtpd virtualdomains"""
+QMAIL = frozenset(NAMES.split())
 
 
 def fields(settings: Settings) -> set[str]:
@@ -29,8 +30,8 @@ def fields(settings: Settings) -> set[str]:
 
 
 def test_every_file_of_qmail_has_a_row() -> None:
-    assert set(QMAIL) <= schema.ROWS.keys()
-    assert {row.name for row in schema.CLASSIC} | {row.name for row in schema.CONVENTIONAL} == set(QMAIL)
+    assert schema.ROWS.keys() >= QMAIL
+    assert {row.name for row in schema.CLASSIC} | {row.name for row in schema.CONVENTIONAL} == QMAIL
 
 
 def test_every_setting_has_exactly_one_row_and_every_row_of_a_setting_exists(tmp_path: Path) -> None:
