@@ -85,13 +85,14 @@ def without_prefix(recipient: bytes, routes: Routes) -> bytes:
     >>> without_prefix(b"joe-x@v.example", routes), without_prefix(b"ann-s-sales@w.example", routes)
     (b'x@v.example', b'sales@w.example')
     """
-    _, domain = split(recipient)
+    local, domain = split(recipient)
     if domain is None or domain.lower() in routes.locals:
         return recipient
-    virtual = routes.virtualdomains
-    for key, prefix in virtual.items():
-        if b"@" in key and prefix and recipient.lower() == prefix.lower() + b"-" + key:
-            return recipient[len(prefix) + 1 :]
+    virtual, lowered = routes.virtualdomains, recipient.lower()
+    for dash in (at for at, byte in enumerate(local) if byte == 0x2D):  # the list may be long, a local part is not
+        prefix = virtual.get(lowered[dash + 1 :])
+        if prefix and prefix.lower() == lowered[:dash]:
+            return recipient[dash + 1 :]
     for key in domain_keys(domain.lower()):
         prefix = virtual.get(key, b"")
         if key in virtual:

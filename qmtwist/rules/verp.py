@@ -28,6 +28,4 @@ def bounce_recipient(sender: bytes) -> bytes:
     >>> bounce_recipient(b"list-owner-@h-@[]"), bounce_recipient(b"joe@h")
     (b'list-owner-@h', b'joe@h')
     """
-    if sender.endswith(b"-@[]") and b"@" in sender[:-4]:
-        return sender[:-4]
-    return sender
+    return sender.removesuffix(b"-@[]") or sender
