@@ -18,6 +18,7 @@ STOPPED = b"Delivery was stopped and will be tried again. (#4.3.0)"
 PROGRAM_LIMIT_S = 86400  # unless control/programtimeout says otherwise
 _POLL_S = 0.05
 _OBEY_S = 5.0
+_POLL_LIMIT_S = 86400  # poll counts milliseconds in an int
 
 
 class Ran(NamedTuple):
@@ -76,6 +77,9 @@ class Programs:
             if self._is_stopped:  # the signal came while the child was made
                 _kill(pid)
             status = os.waitpid(pid, 0)[1] if limit_s is None else _wait(pid, limit_s)
+        except BaseException:  # a signal handler of the caller's that raises: nothing may go on behind its back
+            _kill(pid)
+            raise
         finally:
             self._running = 0
         if status is None:
@@ -118,7 +122,8 @@ def _sleep_until_exit(pid: int, deadline: float) -> None:
     try:
         poll = select.poll()
         poll.register(handle, select.POLLIN)
-        poll.poll(max(0, deadline - time.monotonic()) * 1000)
+        while (left := deadline - time.monotonic()) > 0 and not poll.poll(min(left, _POLL_LIMIT_S) * 1000):
+            pass
     finally:
         os.close(handle)
 

@@ -147,6 +147,25 @@ def test_stop_kills_what_runs_and_lets_nothing_more_run(stage: Stage, limit_s: f
     assert not (stage.home / "late").exists()
 
 
+def test_a_limit_of_years_is_a_limit_too(stage: Stage) -> None:
+    assert stage.run(b"exit 99", 1e9) == Ran(99, b"")
+
+
+@pytest.mark.parametrize("limit_s", [None, 60])
+def test_a_handler_that_raises_leaves_no_program_behind(stage: Stage, limit_s: float | None) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stage.run(b"echo $$; kill -USR1 $PPID; sleep 1000", limit_s)
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+    pid = int(stage.said())
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+
+
 def test_a_stop_that_comes_while_the_child_is_made_is_not_lost(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.fork
 

@@ -63,6 +63,18 @@ def test_it_complains_on_its_error_output(home: Path) -> None:
     assert run(home) == (111, b"", b"Unable to chdir to maildir. (#4.2.1)\n")
 
 
+def test_a_report_that_nobody_reads_does_not_undo_a_delivery(home: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(home.parent / "message", "rb") as message:
+        ended = subprocess.run(
+            command(home), stdin=message, stdout=writing, stderr=writing, cwd="/", env={}, timeout=30
+        )
+    os.close(writing)
+    assert ended.returncode == 0
+    assert len(list((home / "Maildir" / "new").iterdir())) == 1
+
+
 def test_the_last_of_n_and_N_counts(home: Path) -> None:
     assert run(home, "-nNn", "--") == (0, b"maildir ./Maildir/\ndid 1+0+0\n", b"")
     assert run(home, "-n", "-N") == (0, b"did 1+0+0\n", b"")

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 from qmtwist.agents.local import Courier, Delivery, show
 from qmtwist.agents.program import PROGRAM_LIMIT_S
@@ -55,7 +56,8 @@ def main(arguments: list[bytes], home: str) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: courier.stop())
     ended = courier.deliver(delivery, 0, 1, 2)
-    write_all(2 if ended.code else 1, ended.text)
+    with suppress(OSError):  # nobody listens any more; that does not undo a delivery
+        write_all(2 if ended.code else 1, ended.text)
     return ended.code
 
 
