@@ -51,6 +51,8 @@ def run(name: str, own_home: str | None) -> NoReturn:
 
         traceback.print_exc()
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # its descriptor was closed when we were started
+            continue
         try:
             stream.flush()
         except (OSError, ValueError):
