@@ -63,6 +63,24 @@ def load_with_warnings(home: str) -> Loaded:
     return Loaded(_settings(directory), tuple(directory.warnings))
 
 
+def stamp(home: str, section: str) -> tuple[object, ...]:
+    """Something that differs when a file of one section of Settings (such as `smtp`) was changed since.
+
+    qmail-smtpd reads its files for every connection; a service that compares stamps needs no HUP either. It costs a
+    `stat` for each file.
+    """
+    names = ["me", *(row.name for row in schema.ROWS.values() if row.field.startswith(section + "."))]
+    return tuple(_file_stamp(grammar.control_path(home, name)) for name in names)
+
+
+def _file_stamp(path: str) -> object:
+    try:
+        status = os.stat(path)
+    except OSError as trouble:
+        return trouble.errno
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
+
+
 class Directory:
     """One reading of HOME/control: the values found, and all complaints. Lives as long as one `load`."""
 

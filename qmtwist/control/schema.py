@@ -172,7 +172,7 @@ CLASSIC: tuple[Row, ...] = (
             "SMTP clients may send messages to any recipient.",
         ),
         "smtp.rcpthosts",
-    ),
+    )._replace(default_words="none: the service takes mail for localiphost alone, qmail-smtpd for everybody"),
     Row(
         "morercpthosts",
         Kind.TABLE,

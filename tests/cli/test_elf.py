@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from qmtwist.cli.control import elf
+from qmtwist.control.replaced import MARK
 
 NATIVE = sys.platform == "linux" and os.uname().machine in elf.machines()
 native = pytest.mark.skipif(not NATIVE, reason="no machine code for this machine")
@@ -62,7 +63,7 @@ def test_pointers_lead_to_the_words_and_nothing_is_writable(machine: str) -> Non
     stack, stack_flags = struct.unpack_from("<II", data, headers + 56)
     assert (stack, stack_flags) == (0x6474E551, 6)
     assert words_of(data, argv_position(machine, data, entry - elf.BASE)) == argv
-    assert data.endswith(elf.MARK + b"\n")
+    assert data.endswith(MARK + b"\n")
 
 
 def argv_position(machine: str, data: bytes, code: int) -> int:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qmtwist.control import schema
-from qmtwist.control.load import Complaint, Complaints, load, load_with_warnings
+from qmtwist.control.load import Complaint, Complaints, load, load_with_warnings, stamp
 from qmtwist.control.row import Kind
 
 
@@ -204,6 +204,22 @@ def test_control_may_be_a_symbolic_link(home: Path) -> None:
     (home / "control").rename(home / "etc-qmail")
     (home / "control").symlink_to("etc-qmail")
     assert load(str(home)).me == b"mail.example.org"
+
+
+def test_a_stamp_differs_if_and_only_if_a_file_of_its_section_does(home: Path) -> None:
+    before = stamp(str(home), "smtp")
+    put(home, virtualdomains="a.example:joe\n")
+    assert stamp(str(home), "smtp") == before
+    put(home, rcpthosts="a.example\n")
+    with_hosts = stamp(str(home), "smtp")
+    assert with_hosts != before
+    put(home, **{"hosts.new": "b.example\n"})
+    (home / "control" / "hosts.new").rename(home / "control" / "rcpthosts")
+    assert stamp(str(home), "smtp") != with_hosts
+    (home / "control" / "rcpthosts").unlink()
+    assert stamp(str(home), "smtp") == before
+    put(home, me="b.example.org\n")
+    assert stamp(str(home), "smtp") != before
 
 
 def test_a_complaint_names_file_and_line() -> None:

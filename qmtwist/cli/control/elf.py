@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import struct
 
+from qmtwist.control.replaced import MARK
+
 BASE = 0x400000  # where the file is mapped; a multiple of every page size in use
 EXEC_FAILED = 120
-MARK = b"# qmtwist launcher"
 
 _HEADER_BYTES = 64 + 2 * 56
 _MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine

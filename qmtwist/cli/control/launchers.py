@@ -13,10 +13,10 @@ import sys
 from typing import NamedTuple
 
 from qmtwist.cli.registry import PROGRAMS
+from qmtwist.control.replaced import MARK, is_ours
 
 from . import accounts, elf, trust
 
-MARK = elf.MARK.decode()
 SHEBANG_LIMIT = 127  # bytes of the first line that every kernel reads
 
 
@@ -92,7 +92,7 @@ def launcher_text(name: str, home: str, command: Command) -> str:
         # sh runs this line; for Python it is a string that nobody uses
         first = f'#!/bin/sh\n"exec" "{command.python}" "-IS" "$0" "$@"'
     return (
-        f"{first}\n{MARK}\nimport sys\nsys.path += {list(command.paths)!a}\n"
+        f"{first}\n{MARK.decode()}\nimport sys\nsys.path += {list(command.paths)!a}\n"
         f"from qmtwist.cli.launch import run\nrun({name!r}, {home!a})\n"
     )
 
@@ -103,17 +103,6 @@ def setuid_program(name: str, home: str, command: Command, machine: str) -> byte
     source += f"run({name!r}, {home!a})"
     python = os.path.realpath(command.python)
     return elf.elf_launcher(machine, [os.fsencode(python), b"-IS", b"-c", source.encode("ascii")])
-
-
-def is_launcher(path: str) -> bool:
-    """Whether bin/NAME is ours, and not another program put in its place."""
-    try:
-        with open(path, "rb") as stream:
-            start = stream.read(8192)
-    except OSError:
-        return False
-    mark = elf.MARK + b"\n"
-    return start.endswith(mark) if start.startswith(b"\x7fELF") else mark in start[:600]
 
 
 def setuid_obstacle(bin_directory: str, command: Command) -> str:
@@ -158,7 +147,7 @@ def write_launchers(home: str, python: str | None = None, is_trial: bool = False
         os.makedirs(f"{home}/bin", exist_ok=True)
     for name in PROGRAMS:
         path = f"{home}/bin/{name}"
-        if os.path.lexists(path) and not is_launcher(path):
+        if os.path.lexists(path) and not is_ours(path):
             done.foreign.append(name)
             continue
         wanted = Program(launcher_text(name, home, command).encode(), 0o755)

@@ -178,7 +178,8 @@ class Setup:
 
     def _remarks(self, admin: str | None) -> None:
         if grammar.read_file(self.home, "me") is not None and grammar.read_file(self.home, "rcpthosts") is None:
-            print("warning: there is no control/rcpthosts; write the domains into it that you accept mail for")
+            print("warning: there is no control/rcpthosts, so mail from outside is taken for this host alone;")
+            print("write the domains into it that you accept mail for")
         if not admin and not os.path.lexists(f"{self.home}/alias/.qmail-postmaster"):
             print("nobody reads the mail for postmaster yet: run setup again with --admin ADDRESS")
         if self.is_root and not self.accounts.is_complete:
