@@ -69,7 +69,8 @@ def stamp(home: str, section: str) -> tuple[object, ...]:
     qmail-smtpd reads its files for every connection; a service that compares stamps needs no HUP either. It costs a
     `stat` for each file.
     """
-    names = ["me", *(row.name for row in schema.ROWS.values() if row.field.startswith(section + "."))]
+    names = ["me", *schema.GENERATED]
+    names += [row.name for row in schema.ROWS.values() if row.field.startswith(section + ".")]
     return tuple(_file_stamp(grammar.control_path(home, name)) for name in names)
 
 
