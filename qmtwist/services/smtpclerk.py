@@ -46,10 +46,13 @@ class Staff(NamedTuple):
 
 
 class Clerk:
-    """Answers the events of one session. Made by its `SmtpProtocol`, and calls `wake` when an answer came later."""
+    """Answers the events of one session. Made by its `SmtpProtocol`.
 
-    __slots__ = ("_accepted", "_draft", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender", "_serial",
-                 "_session", "_staff", "_transaction", "_wake", "is_behind", "local_ip")  # fmt: skip
+    It calls `wake` when an answer came later, `fail` inside an `except` when that went wrong.
+    """
+
+    __slots__ = ("_accepted", "_draft", "_fail", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender",
+                 "_serial", "_session", "_staff", "_transaction", "_wake", "is_behind", "local_ip")  # fmt: skip
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Clerk:
         serial: int,
         session: ServerSession,
         wake: Callable[[], None],
+        fail: Callable[[], None],
     ) -> None:
         self._staff = staff
         self._policy = policy
@@ -67,6 +71,7 @@ class Clerk:
         self._name = b"%s:%d" % (peer.ip, peer.port)
         self._session = session
         self._wake = wake
+        self._fail = fail
         self._rules = policy.rules(peer)
         self._sender = b""
         self._draft: Draft | None = None  # open, and neither committed nor abandoned
@@ -147,10 +152,14 @@ class Clerk:
         return self._answer_check(address, verdict)
 
     def _checked(self, verdict: bool | None | Failure, transaction: int, address: bytes) -> None:
-        if transaction == self._transaction:
+        if transaction != self._transaction:
+            return
+        try:
             # a check that failed says nothing about the recipient
             self._answer_check(address, None if isinstance(verdict, Failure) else verdict)
-            self._wake()
+        except Exception:
+            self._fail()
+        self._wake()
 
     def _answer_check(self, address: bytes, has_mailbox: bool | None) -> None:
         if has_mailbox is False:
@@ -201,7 +210,10 @@ class Clerk:
         draft.write(event.data)
 
         def done(result: Receipt | MailError) -> None:
-            self._committed(result, transaction, event)
+            try:
+                self._committed(result, transaction, event)
+            except Exception:  # whoever commits has others to tell
+                self._fail()
 
         draft.commit(event.envelope, done)
 

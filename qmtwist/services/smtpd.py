@@ -77,7 +77,7 @@ class SmtpProtocol(ESMTP):
         self._timeout_s = policy.settings.timeout_s
         self._peer = peer
         self._session = ServerSession(policy.terms(peer))
-        self._clerk = Clerk(service.staff, policy, peer, serial, self._session, self._run)
+        self._clerk = Clerk(service.staff, policy, peer, serial, self._session, self._run, self._fail)
         self._delay: IDelayedCall | None = None
         self._is_pumping = self._is_congested = self._is_eof = self._is_stopping = False
         self._is_reading = True
@@ -260,7 +260,10 @@ class SmtpProtocol(ESMTP):
         self._wire.abortConnection()
 
     def _hang_up(self, reply: Reply, reason: bytes) -> None:
-        self._clerk.forget()
+        try:
+            self._clerk.forget()
+        except Exception:
+            self._clerk.note_bug(traceback.format_exc())
         self._is_congested = False
         self._session.abort(reply, reason)
         self._run()
