@@ -15,6 +15,7 @@ PROGRAMS: dict[str, str] = {
     "qmail-local": "mailbox.qmail_local",
     "qmail-popup": "mailbox.qmail_popup",
     "qmail-pop3d": "mailbox.qmail_pop3d",
+    "qmtwist-checkpassword": "mailbox.checkpassword",
     "maildirmake": "mailbox.maildirmake",
     "qmail-smtpd": "submit.qmail_smtpd",
     "qmail-inject": "submit.qmail_inject",

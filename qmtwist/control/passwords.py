@@ -111,13 +111,14 @@ class PasswordFile:
         except OSError:
             return None
 
-    def check(self, user: bytes, secret: bytes) -> bool:
+    def check(self, user: bytes, secret: bytes, otherwise: bytes = b"") -> bool:
         """Whether this is the user's password. Takes its time (some 70 ms), for an unknown user as well.
 
+        `otherwise` is the name to look for when there is no entry for `user`.
         :raises Temporary: the file cannot be read, or the hash not be computed.
         """
         table = self._table()
-        stored = table.get(user)
+        stored = table.get(user) or table.get(otherwise)
         if stored is not None:
             return is_match(stored, secret)
         is_match(next(iter(table.values()), _NOBODY), secret)
@@ -125,17 +126,16 @@ class PasswordFile:
 
     def _table(self) -> dict[bytes, bytes]:
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            with open(self._path, "rb", buffering=0) as stream:
+                signature = _signature(os.fstat(stream.fileno()))
+                loaded = self._loaded
+                if loaded is not None and loaded[0] == signature:
+                    return loaded[1]
+                table = parse_passwords(stream.readall())
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise Temporary("users/passwords cannot be read") from error
-        with open(descriptor, "rb", buffering=0) as stream:
-            signature = _signature(os.fstat(descriptor))
-            loaded = self._loaded
-            if loaded is not None and loaded[0] == signature:
-                return loaded[1]
-            table = parse_passwords(stream.readall())
         self._loaded = (signature, table)
         return table
 

@@ -138,6 +138,7 @@ def open_maildrop(path: bytes, now: int, hides_young: bool = False) -> Maildrop:
 
 def _scan(directory: int, before_ns: int) -> list[Message]:
     found: list[tuple[int, bytes, int, bytes]] = []
+    seen: set[int] = set()  # inodes: a message that is moved while we look may be met in both rooms
     for room in (b"new", b"cur"):
         for entry in _entries(directory, room):
             try:
@@ -145,6 +146,9 @@ def _scan(directory: int, before_ns: int) -> list[Message]:
             except OSError:
                 continue  # moved or deleted while we looked
             if facts.st_mtime_ns < before_ns and stat.S_ISREG(facts.st_mode):
+                if facts.st_nlink == 1 and facts.st_ino in seen:
+                    continue
+                seen.add(facts.st_ino)
                 name = os.fsencode(entry.name)
                 found.append((facts.st_mtime_ns, name, facts.st_size, b"%s/%s" % (room, name)))
     found.sort()

@@ -1,0 +1,61 @@
+"""Maildirs for tests, and an agent that serves them without a process."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from qmtwist.agents.mailbox import Mailboxes
+from qmtwist.mail.errors import Temporary
+from qmtwist.wire import spawn
+
+
+def make_maildir(path: Path, messages: dict[str, bytes]) -> None:
+    """A maildir with these messages, the first one oldest."""
+    for room in ("tmp", "new", "cur"):
+        (path / room).mkdir(parents=True, exist_ok=True)
+    birth = time.time() - 10_000
+    for age, (name, text) in enumerate(messages.items()):
+        (path / name).write_bytes(text)
+        os.utime(path / name, (birth + age, birth + age))
+
+
+class InProcessAgent:
+    """The local agent's promise, kept by `Mailboxes` in this process: `homes` says where a local part lives.
+
+    While `is_held`, requests wait for `release`; while `is_gone`, they fail.
+    """
+
+    def __init__(self, homes: dict[bytes, Path]) -> None:
+        self.homes = homes
+        self.boxes = Mailboxes()
+        self.requests: list[bytes] = []
+        self.is_held = self.is_gone = False
+        self._waiting: list[tuple[Deferred[tuple[spawn.Frame, int | None]], bytes, bytes, bytes]] = []
+
+    def channel_request(self, local: bytes, kind: bytes, payload: bytes) -> Deferred[tuple[spawn.Frame, int | None]]:
+        self.requests.append(kind)
+        if self.is_gone:
+            return fail(Temporary("the worker is gone"))
+        if self.is_held:
+            waiting: Deferred[tuple[spawn.Frame, int | None]] = Deferred()
+            self._waiting.append((waiting, local, kind, payload))
+            return waiting
+        return succeed(self._answer(local, kind, payload))
+
+    def release(self, count: int = 1_000) -> None:
+        """Answer the requests that wait longest."""
+        now, self._waiting = self._waiting[:count], self._waiting[count:]
+        for waiting, local, kind, payload in now:
+            waiting.callback(self._answer(local, kind, payload))
+
+    def _answer(self, local: bytes, kind: bytes, payload: bytes) -> tuple[spawn.Frame, int | None]:
+        home = self.homes.get(local)
+        if home is None:
+            return spawn.Frame(spawn.REFUSAL, 0, b"Dno such user"), None
+        answers = self.boxes.handle(spawn.Frame(kind, 0, payload), os.fsencode(home))
+        (frame,) = spawn.FrameReader().receive(answers[0][0])
+        return frame, answers[0][1]
