@@ -18,15 +18,15 @@ class Options(usage.Options):
     SERVICE=DESCRIPTION replaces them for a service (repeat it for several), --listen SERVICE= turns the service off.
     """
 
-    optParameters: ClassVar[list[list[Any]]] = [
+    optParameters: ClassVar[Any] = [
         ["home", None, None, "the mail home (default: $QMTWIST_HOME, else /var/qmail)"],
         ["log-format", None, "text", "text: qmail-log(5) lines; json: an object a line"],
         ["default-delivery", None, None, "delivery instructions for users without a .qmail file"],
     ]
-    optFlags: ClassVar[list[list[str]]] = [["no-listeners", None, "queue and deliveries only, as qmail-start does"]]
+    optFlags: ClassVar[Any] = [["no-listeners", None, "queue and deliveries only, as qmail-start does"]]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self["listen"] = {}
 
     def opt_listen(self, value: str) -> None:

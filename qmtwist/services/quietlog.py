@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
-from twisted.logger import LogEvent, LogLevel, formatEvent
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from zope.interface import provider
 
 _LOUD = (LogLevel.warn, LogLevel.error, LogLevel.critical)
 
 
-def observer() -> Callable[[LogEvent], None]:
+def observer() -> ILogObserver:
     """The observer that `twistd -n qmtwist` uses (twistd --logger)."""
-    return observe
+    chosen: ILogObserver = observe
+    return chosen
 
 
+@provider(ILogObserver)
 def observe(event: LogEvent) -> None:
     """Write failures and warnings to standard error; leave the rest out."""
     level = event.get("log_level")

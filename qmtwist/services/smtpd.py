@@ -8,6 +8,7 @@ them is listed, a test each, in tests/services/test_smtpd_esmtp.py.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -287,6 +288,7 @@ class SmtpFactory(SMTPFactory):
     def __init__(self, staff: Staff) -> None:
         SMTPFactory.__init__(self)  # type: ignore[no-untyped-call]
         self.staff = staff
+        self.before_connection: Callable[[], None] = lambda: None  # may call `configure`
         self._door = Door(b"smtp", staff.clock, staff.log)
         self._policy: SmtpPolicy | None = None
         self._sessions: set[SmtpProtocol] = set()
@@ -304,6 +306,7 @@ class SmtpFactory(SMTPFactory):
 
     def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
         """A session, a 421, or nothing at all."""
+        self.before_connection()
         # A UNIX socket has neither host nor port.
         host, port = getattr(addr, "host", None) or "unknown", getattr(addr, "port", None) or 0
         answer = self._door.admit(host, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -99,6 +100,7 @@ class Queue:
         self.spool = Disk(reactor, "spool", 8)
         self.disk.start()
         self.spool.start()
+        os.makedirs(layout.journal, mode=0o700, exist_ok=True)
         self.journal = Journal(layout.journal, reactor.callFromThread)
         self.manager = QueueManager(reactor, layout, self.journal, self.disk, self.telemetry, settings)
         count = settle_journal(layout, self.manager.sort, self.telemetry.notice)
@@ -169,6 +171,10 @@ class Queue:
         self._settings = settings
         self.manager.apply(settings)
         self.intake.journalmax_bytes = settings.journalmax_bytes
+
+    def sort(self, recipient: bytes) -> tuple[str, bytes]:
+        """Channel and rewritten recipient, by the settings in force."""
+        return self.manager.sort(recipient)
 
     def listing(self) -> list[bytes]:
         """What rests in no queue file, as qmail-qread shows it."""
