@@ -7,7 +7,11 @@ PIPELINING, or the first three in one read. CPU time of this process; nothing is
 
 Last run (2-core virtual machine, Python 3.11.2, machine shared with other work):
 
-    %s
+      1024 bytes:  10.8 us pipelined,  11.0 us command by command
+      4096 bytes:  14.7 us pipelined,  15.2 us command by command
+     65536 bytes: 100.1 us pipelined, 100.8 us command by command
+
+The whole service around it (SmtpProtocol, Clerk, rules, log line; queue in memory) takes 38 us for the 4 KB message.
 """
 
 from __future__ import annotations
