@@ -7,6 +7,8 @@ from typing import NamedTuple
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
 
+DIGITS_LIMIT = 20
+
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """The envelope as qmail-queue reads it from descriptor 1.
@@ -68,9 +70,9 @@ def glance_todo(data: bytes) -> tuple[int, int, bytes | None]:
         kind, value = record[:1], record[1:]
         if kind == b"F":
             sender = value
-        elif kind == b"u" and value.isdigit():
+        elif kind == b"u" and _is_number(value):
             uid = int(value)
-        elif kind == b"p" and value.isdigit():
+        elif kind == b"p" and _is_number(value):
             pid = int(value)
         elif kind != b"T":
             break
@@ -78,6 +80,11 @@ def glance_todo(data: bytes) -> tuple[int, int, bytes | None]:
 
 
 def _number(digits: bytes) -> int:
-    if not digits.isdigit():
+    if not _is_number(digits):
         raise Malformed("not a number")
     return int(digits)
+
+
+def _is_number(digits: bytes) -> bool:
+    """No process or user has more digits, and Python refuses to read thousands of them."""
+    return digits.isdigit() and len(digits) <= DIGITS_LIMIT
