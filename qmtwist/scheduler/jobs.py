@@ -9,16 +9,25 @@ from collections.abc import Iterable
 class Job:
     """Made when a pass opens a message, gone when no recipient is in delivery any more."""
 
-    __slots__ = ("channel", "in_delivery", "is_dying", "left", "number", "retry_at", "waiting")
+    __slots__ = ("begun", "channel", "in_delivery", "is_dying", "left", "number", "retry_at", "waiting")
 
-    def __init__(self, channel: str, number: int, recipients: Iterable[int], retry_at: int, is_dying: bool) -> None:
+    def __init__(
+        self, channel: str, number: int, recipients: Iterable[int], begun: int, retry_at: int, is_dying: bool
+    ) -> None:
         self.channel = channel
         self.number = number
         self.waiting = deque(recipients)  # indexes that this pass still has to start
         self.in_delivery = 0
         self.left = len(self.waiting)  # recipients not served yet, these and those in delivery included
+        self.begun = begun
         self.retry_at = retry_at
         self.is_dying = is_dying
+
+    def cut_short(self) -> None:
+        """Start no more of it; those who had no turn are due as before, not only at the next retry."""
+        if self.waiting:
+            self.waiting.clear()
+            self.retry_at = self.begun
 
     def is_over(self) -> bool:
         """Whether the pass has started everything and everything has ended."""

@@ -112,7 +112,7 @@ class Machine:
         state = self._channels[channel]
         state.opening = None
         retry_at = next_attempt(birth, now, SKIP[channel])
-        job = Job(channel, number, recipients, retry_at, is_dying(birth, now, self.lifetime_s))
+        job = Job(channel, number, recipients, now, retry_at, is_dying(birth, now, self.lifetime_s))
         if job.is_over():
             return Closed(channel, number, 0, retry_at)
         self._jobs[channel, number] = job
@@ -143,7 +143,7 @@ class Machine:
         if is_served:
             job.left -= 1
         if self.is_stopping:
-            job.waiting.clear()
+            job.cut_short()
         if not job.is_over():
             return None
         del self._jobs[channel, number]
