@@ -57,6 +57,8 @@ class Ending:
             manager.telemetry.fact(TripleBounce(mail.number))
             self._end(mail)
             return
+        if manager.machine.is_stopping:
+            return  # it rests with its notes, and the sender is told after the next start
         manager.busy += 1
         try:
             self._bounces.inject(mail, to, notes, style, manager.now(), lambda result: self._injected(mail, result))
