@@ -127,9 +127,13 @@ class Queue:
         for channel, entries in waiting.due.items():
             for number, due in entries:
                 self.manager.machine.add(channel, number, due)
-        for number in waiting.finished:
-            self.manager.finish_file(number)
+        # not before the caller has named the intake for bounces
+        self._reactor.callLater(0, self._finish, waiting.finished)
         self.manager.pump_soon()
+
+    def _finish(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self.manager.finish_file(number)
 
     def _start_loops(self) -> None:
         complaint = trigger.ensure(self.layout.trigger)
