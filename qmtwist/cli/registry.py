@@ -20,6 +20,8 @@ PROGRAMS: dict[str, str] = {
     "qmail-smtpd": "submit.qmail_smtpd",
     "qmail-inject": "submit.qmail_inject",
     "sendmail": "submit.sendmail",
+    "mailq": "submit.mailq",
+    "newaliases": "submit.newaliases",
     "qmail-getpw": "users.qmail_getpw",
     "qmail-newu": "users.qmail_newu",
     "qmail-pw2u": "users.qmail_pw2u",

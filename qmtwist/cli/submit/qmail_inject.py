@@ -1,0 +1,180 @@
+"""qmail-inject: preprocess and send a mail message
+
+    qmail-inject [ -nNaAhH ] [ -fsender ] [ recip ... ]
+
+Reads a message from standard input, completes its header and hands it to qmail-queue. Addresses without a host get
+one, Date, Message-ID and From are added if they are missing, Bcc, Return-Path and Content-Length are removed. A message
+with CR LF line ends is converted.
+
+Recipients: -a the arguments; -h the header fields To, Cc, Bcc and Apparently-To, or Resent-To, Resent-Cc and
+Resent-Bcc; -H both; -A (default) the arguments if there are any, else the header. -f gives the envelope sender. -n
+prints the message instead of queueing it; -N (default) queues it. A message without any recipient is refused.
+
+Environment: QMAILUSER, MAILUSER, USER or LOGNAME, QMAILHOST or MAILHOST, and QMAILNAME, MAILNAME or NAME make the
+default From; QMAILSUSER and QMAILSHOST the default envelope sender. QMAILINJECT holds letters: c comment-style From,
+s ignore Return-Path, f ignore From, i ignore Message-ID, r a sender for each recipient, m a sender for each message.
+QMAILMFTFILE names a file of mailing list addresses for Mail-Followup-To. QMAILDEFAULTDOMAIN, QMAILDEFAULTHOST,
+QMAILPLUSDOMAIN and QMAILIDHOST override control files. QMAILQUEUE names a program to run in place of qmail-queue.
+
+Control files: defaultdomain, defaulthost, idhost, plusdomain, me.
+
+Exit status: 0 queued; 100 it cannot be sent; 111 try again later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+
+from qmtwist.agents.submit import Submission as QueueSubmission
+from qmtwist.cli.options import Options, UsageError
+from qmtwist.control.grammar import parse_list, read_line
+from qmtwist.mail.address import quote
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import Malformed
+from qmtwist.mail.header import HeaderReader, LineEnds
+from qmtwist.rules.inject import EITHER, Completed, Hosts, Person, Submission, Unparsable, complete
+from qmtwist.store.durable import read, write_all
+
+PERMANENT, TEMPORARY = 100, 111
+_NO_RECIPIENTS = b"no recipients: give addresses as arguments or in To, Cc or Bcc (#5.1.3)\n"
+_READ_BYTES = 65536
+
+Environment = Mapping[bytes, bytes]
+
+
+class _Fatal(Exception):
+    def __init__(self, status: int, complaint: bytes) -> None:
+        super().__init__(complaint)
+        self.status = status
+        self.complaint = complaint
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """See the module."""
+    return inject(arguments, home, os.environb)
+
+
+def inject(arguments: list[bytes], home: str, environ: Environment) -> int:
+    """The whole program, for qmail-inject and for those that are it under another name."""
+    try:
+        submission, is_queued = _read_arguments(arguments, environ)
+        _send(submission, is_queued, home, environ)
+    except UsageError as error:
+        write_all(2, b"qmail-inject: " + error.complaint + b"\n")
+        return PERMANENT
+    except Unparsable as error:
+        return _die(PERMANENT, error.complaint)
+    except _Fatal as error:
+        return _die(error.status, error.complaint)
+    except MemoryError:
+        return _die(TEMPORARY, b"out of memory\n")
+    except OSError:
+        return _die(TEMPORARY, b"read error\n")
+    return 0
+
+
+def _die(status: int, complaint: bytes) -> int:
+    write_all(2, b"qmail-inject: fatal: " + complaint)
+    return status
+
+
+def _read_arguments(arguments: list[bytes], environ: Environment) -> tuple[Submission, bool]:
+    strategy, is_queued, sender = EITHER, True, None
+    options = Options(arguments, b"aAhHnNf:")
+    for letter, value in options:
+        if letter == b"f":
+            sender = value
+        elif letter in b"nN":
+            is_queued = letter == b"N"
+        else:
+            strategy = letter
+    letters, lists = environ.get(b"QMAILINJECT", b""), _mailing_lists(environ)
+    submission = Submission(tuple(options.rest), strategy, sender, letters, lists, int(time.time()), os.getpid())
+    return submission, is_queued
+
+
+def _mailing_lists(environ: Environment) -> frozenset[bytes]:
+    """The addresses in QMAILMFTFILE; a file that is not there lists none."""
+    path = environ.get(b"QMAILMFTFILE")
+    if path is None:
+        return frozenset()
+    try:
+        return frozenset([line.lower() for line in parse_list(read(os.fsdecode(path)))])
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _hosts(home: str, environ: Environment) -> Hosts:
+    me = read_line(home, "me")
+
+    def host(name: str) -> bytes:
+        value = environ.get(b"QMAIL" + name.upper().encode())
+        if value is None:
+            value = read_line(home, name)
+        return value if value is not None else me if me is not None else name.encode()
+
+    return Hosts(host("defaulthost"), host("defaultdomain"), host("plusdomain"), host("idhost"))
+
+
+def _person(environ: Environment) -> Person:
+    def first(*names: bytes) -> bytes | None:
+        return next((environ[name] for name in names if name in environ), None)
+
+    user = first(b"QMAILUSER", b"MAILUSER", b"USER", b"LOGNAME")
+    user = b"anonymous" if user is None else user
+    host = first(b"QMAILHOST", b"MAILHOST")
+    name = first(b"QMAILNAME", b"MAILNAME", b"NAME")
+    return Person(user, host, name, environ.get(b"QMAILSUSER", user), environ.get(b"QMAILSHOST", host))
+
+
+def _send(submission: Submission, is_queued: bool, home: str, environ: Environment) -> None:
+    hosts = _hosts(home, environ)
+    pieces = _stdin()
+    header = HeaderReader()
+    try:
+        for piece in pieces:
+            header.receive(piece)
+            if header.is_complete:
+                break
+        header.eof()
+    except Malformed as error:
+        raise _Fatal(PERMANENT, error.text.encode() + b"\n") from error
+    completed = complete(header.fields, hosts, _person(environ), submission)
+    body = _body(header, pieces)
+    if is_queued:
+        _queue(completed, body, home, environ)
+    else:
+        write_all(1, b"Return-Path: <" + quote(completed.sender) + b">\n" + completed.header)
+        for piece in body:
+            write_all(1, piece)
+
+
+def _stdin() -> Iterator[bytes]:
+    while piece := os.read(0, _READ_BYTES):
+        yield piece
+
+
+def _body(header: HeaderReader, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    ends = LineEnds(header.has_crlf)
+    yield ends.convert(header.rest)
+    for piece in pieces:
+        yield ends.convert(piece)
+    yield ends.end()
+
+
+def _queue(completed: Completed, body: Iterator[bytes], home: str, environ: Environment) -> None:
+    if not completed.recipients:
+        raise _Fatal(PERMANENT, _NO_RECIPIENTS)
+    try:
+        submission = QueueSubmission(home, environ)
+    except OSError as error:
+        raise _Fatal(TEMPORARY, b"unable to run qmail-queue\n") from error
+    with submission:
+        submission.write(completed.header)
+        for piece in body:
+            submission.write(piece)
+        result = submission.finish(Envelope(completed.sender, completed.recipients))
+    if result.text:
+        raise _Fatal(PERMANENT if result.text[:1] == b"D" else TEMPORARY, result.text[1:] + b"\n")

@@ -1,0 +1,146 @@
+"""The header: fields with their names, cut out of a stream of bytes. (RFC 5322 §2.2; qmail headerbody, hfield)
+
+Lines end at LF. A header that uses CR LF in each of its lines, the empty one included, is read as if it did not, and so
+should its body be (`HeaderReader.has_crlf`); a CR anywhere else is data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .errors import Malformed
+
+MBOX_NAME = b"MBOX-Line"
+LIMIT_BYTES = 32 * 1024 * 1024
+
+_NAME = bytes(range(33, 127))
+
+
+class Field(NamedTuple):
+    """One field: its name in lower case, and all of its lines as they were, each with its LF."""
+
+    name: bytes
+    raw: bytes
+
+
+def field_name(line: bytes) -> bytes | None:
+    """The name in lower case if this line begins a field, else None. Blanks may stand before the colon.
+
+    >>> field_name(b"To : x"), field_name(b"X Foo: x"), field_name(b">From x")
+    (b'to', None, None)
+    """
+    name, colon, _ = line.partition(b":")
+    name = name.rstrip(b" \t") if colon else b""
+    if not name or name.translate(None, _NAME):
+        return None
+    return name.lower()
+
+
+class HeaderReader:
+    """Takes a message in pieces of any size until its header is complete.
+
+    Then `fields` holds the header and `rest` what has come of the message after it, beginning with the empty line. A
+    line that is no field ends the header too; the empty line that belongs before it is supplied. A message that ends in
+    its header has no body: `rest` is empty.
+    """
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.fields: list[Field] = []
+        self.rest = b""
+        self.is_complete = False
+        self.has_crlf = False
+        self._buffer = bytearray()
+        self._lines: list[bytes] = []
+        self._crlf_lines = 0
+        self._all_lines = 0
+        self._limit = limit_bytes
+        self._size = 0
+
+    def receive(self, data: bytes) -> None:
+        """More of the message; what comes after the header is appended to `rest`.
+
+        :raises Malformed: the header never ends.
+        """
+        if self.is_complete:
+            self.rest += data
+            return
+        self._size += len(data)
+        self._buffer += data
+        start = 0
+        while not self.is_complete and (end := self._buffer.find(b"\n", start) + 1):
+            line = bytes(memoryview(self._buffer)[start:end])
+            if not self._take(line):
+                self._finish(bytes(memoryview(self._buffer)[start:]))
+                return
+            start = end
+        del self._buffer[:start]
+        if self._size > self._limit:
+            raise Malformed("header too long", "5.6.0")
+
+    def eof(self) -> None:
+        """The message has ended; a last line without its LF gets one."""
+        if self.is_complete:
+            return
+        line = bytes(self._buffer)
+        if line and not self._take(line + b"\n"):
+            self._finish(line + b"\n")
+        else:
+            self._finish(b"")
+
+    def _take(self, line: bytes) -> bool:
+        """Whether this line belongs to the header."""
+        if line[:1] in (b" ", b"\t") and self._lines:
+            self._lines.append(line)
+        elif line.startswith(b"From "):
+            self._end_field()
+            self._lines = [MBOX_NAME + b": " + line]
+        elif field_name(line) is not None:
+            self._end_field()
+            self._lines = [line]
+        else:
+            return False
+        self._all_lines += 1
+        self._crlf_lines += line.endswith(b"\r\n")
+        return True
+
+    def _end_field(self) -> None:
+        if self._lines:
+            name = field_name(self._lines[0]) or b""
+            self.fields.append(Field(name, b"".join(self._lines)))
+        self._lines = []
+
+    def _finish(self, rest: bytes) -> None:
+        self._end_field()
+        self._buffer.clear()
+        self.is_complete = True
+        ends_with_cr = rest.partition(b"\n")[0].endswith(b"\r") if rest else bool(self.fields)
+        self.has_crlf = self._crlf_lines == self._all_lines and ends_with_cr
+        if self.has_crlf:
+            self.fields = [Field(field.name, field.raw.replace(b"\r\n", b"\n")) for field in self.fields]
+        is_blank = rest[:1] == b"\n" or (self.has_crlf and rest[:2] == b"\r\n")
+        self.rest = rest if is_blank or not rest else b"\n" + rest
+
+
+class LineEnds:
+    """Turns CR LF into LF in a body that comes in pieces, and ends the last line. A CR elsewhere is kept."""
+
+    def __init__(self, has_crlf: bool) -> None:
+        self._has_crlf = has_crlf
+        self._held = b""
+        self._last = b""
+
+    def convert(self, data: bytes) -> bytes:
+        """The next piece."""
+        if self._has_crlf:
+            data, self._held = self._held + data, b""
+            if data[-1:] == b"\r":
+                data, self._held = data[:-1], b"\r"
+            data = data.replace(b"\r\n", b"\n")
+        self._last = data[-1:] or self._last
+        return data
+
+    def end(self) -> bytes:
+        """What is still to be written: a CR held back, and the LF that the last line lacks."""
+        held, self._held = self._held, b""
+        last = held or self._last
+        return held + (b"\n" if last not in (b"", b"\n") else b"")
