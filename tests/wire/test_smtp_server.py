@@ -284,6 +284,12 @@ def test_an_endless_command_line_is_not_kept() -> None:
     assert player.codes(b"\r\nNOOP\r\n") == [500, 250]
 
 
+def test_an_idle_session_keeps_nothing_of_what_was_read() -> None:
+    player = Player(LIMITS._replace(max_recipients=10000))
+    player.send(MAIL + RCPT * 2000 + b"NO")
+    assert player.session._buffer == b"NO"
+
+
 @pytest.mark.parametrize("count", [99, 100, 101])
 def test_recipients_beyond_the_limit_are_452_and_the_others_stay(count: int) -> None:
     player = Player()

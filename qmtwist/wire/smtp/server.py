@@ -184,10 +184,11 @@ class ServerSession:
                 return event
 
     def _keep_partial_line(self) -> Pause:
+        if self._at:  # an idle session does not keep what was read
+            self._buffer, self._at = self._buffer[self._at :], 0
         longest = self._terms.limits.max_command_bytes + 1  # a CR may be the last of them
-        if self._is_skipping or len(self._buffer) - self._at > longest:
-            self._is_skipping = True
-            self._buffer, self._at = b"", 0
+        if self._is_skipping or len(self._buffer) > longest:
+            self._is_skipping, self._buffer = True, b""
         return NEED_DATA
 
     def _run(self, line: bytes) -> Event | None:
