@@ -33,6 +33,10 @@ class MoreHosts:
         if reader is not None:
             reader.close()
 
+    def __del__(self) -> None:
+        # Settings that were replaced live as long as the last session that began under them.
+        self.close()
+
     def _current(self) -> cdb.Reader | None:
         try:
             status = os.stat(self._path)

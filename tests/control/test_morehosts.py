@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -46,5 +47,6 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
     for _ in range(3):
         put(path, b"a.example")
         assert hosts(b"a.example")
-    hosts.close()
+    del hosts
+    gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
