@@ -133,15 +133,17 @@ def format_tokens(tokens: list[Token], width: int = WIDTH) -> bytes:
     b'To: a@b,\n  c.d@e\n'
     """
     lines: list[bytes] = []
-    line = piece = b""
-    before = b""
+    line = before = b""
+    piece: list[bytes] = []  # of the line: one element of the list, its comma included
     for token in tokens:
-        piece += (b" " if _needs_space(before, token.kind) else b"") + _formatted(token)
+        if _needs_space(before, token.kind):
+            piece.append(b" ")
+        piece.append(_formatted(token))
         before = token.kind
         if before == COMMA:
-            line = _joined(lines, line, piece, width)
-            piece = b""
-    line = _joined(lines, line, piece, width)
+            line = _joined(lines, line, b"".join(piece), width)
+            piece = []
+    line = _joined(lines, line, b"".join(piece), width)
     return b"\n ".join([*lines, line]) + b"\n"
 
 

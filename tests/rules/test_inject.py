@@ -1,0 +1,185 @@
+"""What injection makes of a message."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmtwist.mail.addresslist import tokenize, unquote
+from qmtwist.mail.header import Field, HeaderReader
+from qmtwist.rules.inject import (
+    ARGUMENTS,
+    BOTH,
+    EITHER,
+    HEADER,
+    Completed,
+    Hosts,
+    Person,
+    Rewriter,
+    Submission,
+    Unparsable,
+    complete,
+)
+
+HOSTS = Hosts(b"def.example", b"example.org", b"plus.example", b"id.example")
+JOE = Person(b"joe", None, None, b"joe", None)
+PLAIN = Submission((), EITHER, None, b"", frozenset(), 1795238029, 77)
+STAMPS = b"Date: 21 Nov 2026 05:13:49 -0000\nMessage-ID: <20261121051349.77.qmail@id.example>\n"
+
+
+def fields(header: bytes) -> list[Field]:
+    reader = HeaderReader()
+    reader.receive(header)
+    reader.eof()
+    assert reader.rest == b""
+    return reader.fields
+
+
+def done(header: bytes, submission: Submission = PLAIN, person: Person = JOE) -> Completed:
+    return complete(fields(header), HOSTS, person, submission)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"joe", b"joe@def.example"),
+        (b"joe@host", b"joe@host.example.org"),
+        (b"joe@a.b", b"joe@a.b"),
+        (b"joe@cs+", b"joe@cs.plus.example"),
+        (b"joe@host.", b"joe@host.example.org"),
+        (b"joe@", b"joe@def.example"),
+        (b"joe@[1.2.3.4]", b"joe@[1.2.3.4]"),
+        (b"joe@[]", b"joe@[]"),
+        (b"@a,@b:joe@c", b"joe@c.example.org"),
+        (b"@host", b""),
+        (b"", b""),
+        (b".", b""),
+        (b"@", b""),
+        (b"a@b@c", b"a@b@c.example.org"),
+        (b"Joe@HOST", b"Joe@HOST.example.org"),
+        (b"a%b@c", b"a%b@c.example.org"),
+    ],
+)
+def test_addresses_are_completed(before: bytes, after: bytes) -> None:
+    assert unquote(Rewriter(HOSTS).rewrite(tokenize(before))) == after
+
+
+@given(st.binary(max_size=30))
+def test_completing_twice_changes_nothing_more(text: bytes) -> None:
+    """But for what was no address at all: after a dot or an at sign is dropped another may be at the end."""
+    rewriter = Rewriter(HOSTS)
+    try:
+        once = rewriter.rewrite(tokenize(text))
+    except Exception as error:
+        assert "address list" in str(error)
+        return
+    if once and once[-1].kind not in (b".", b"@", b"c") and not once[-1].text.endswith(b"+") and once[0].kind != b"@":
+        assert rewriter.rewrite(once) == once
+
+
+def test_a_bare_message_gets_date_message_id_and_from() -> None:
+    assert done(b"To: ann\nSubject: hi\n") == (
+        b"joe@def.example",
+        (b"ann@def.example",),
+        STAMPS + b"From: joe@def.example\nTo: ann@def.example\nSubject: hi\n",
+    )
+
+
+def test_what_is_there_is_not_made_again() -> None:
+    header = b"Date: x\nFrom: a@b.c\nMessage-id: y\nCc: d@e.f\n"
+    assert done(header).header == header
+
+
+def test_bcc_return_path_and_content_length_are_removed() -> None:
+    result = done(b"Bcc: ann\nReturn-Path: <bob@h.x>\nContent-Length: 3\n")
+    assert (result.sender, result.recipients) == (b"bob@h.x", (b"ann@def.example",))
+    assert result.header == STAMPS + b"From: joe@def.example\nCc: recipient list not shown: ;\n"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "arguments", "recipients"),
+    [
+        (EITHER, (b"x@y.z",), (b"x@y.z",)),
+        (EITHER, (), (b"b@h.x", b"a@h.x")),
+        (HEADER, (b"x@y.z",), (b"b@h.x", b"a@h.x")),
+        (BOTH, (b"x@y.z",), (b"x@y.z", b"b@h.x", b"a@h.x")),
+        (ARGUMENTS, (), ()),
+    ],
+)
+def test_who_gets_it(strategy: bytes, arguments: tuple[bytes, ...], recipients: tuple[bytes, ...]) -> None:
+    assert done(b"To: a@h.x, b@h.x\n", PLAIN._replace(strategy=strategy, arguments=arguments)).recipients == recipients
+
+
+def test_a_resent_message_goes_to_the_resent_fields_only() -> None:
+    result = done(b"To: old@h.x\nResent-To: new@h.x\n")
+    assert result.recipients == (b"new@h.x",)
+    assert result.header.startswith(b"Resent-Date: ") and b"\nResent-From: joe@def.example\nTo: old" in result.header
+
+
+def test_a_fault_in_a_recipient_field_leaves_it_alone_and_one_in_a_sender_field_is_fatal() -> None:
+    assert done(b'To: "open\nCc: a@b.c\n').header.endswith(b'To: "open\nCc: a@b.c\n')
+    with pytest.raises(Unparsable) as caught:
+        done(b'From: "open\n')
+    assert caught.value.complaint == b'unable to parse this line:\nFrom: "open\n'
+
+
+def test_an_argument_is_an_address_and_not_a_list() -> None:
+    submission = PLAIN._replace(arguments=(b"a, b@h.x", b"<c>", b"d e"))
+    assert done(b"", submission).recipients == (b"a, b@h.x", b"<c>@def.example", b"d e@def.example")
+    with pytest.raises(Unparsable) as caught:
+        done(b"", PLAIN._replace(arguments=(b"a@(b",)))
+    assert caught.value.complaint == b"unable to parse address: a@(b\n"
+
+
+def test_a_host_that_is_none_is_fatal() -> None:
+    with pytest.raises(Unparsable) as caught:
+        complete([], HOSTS._replace(defaulthost=b"(ab"), JOE, PLAIN)
+    assert caught.value.complaint == b"unable to parse this line:\n@(ab"
+
+
+@pytest.mark.parametrize(
+    ("person", "line"),
+    [
+        (JOE._replace(name=b'Joe "J" S'), rb'From: "Joe \"J\" S" <joe@def.example>'),
+        (JOE._replace(user=b"a b", host=b"h.x"), b'From: "a b"@h.x'),
+        (JOE._replace(user=b""), b'From: ""@def.example'),
+        (JOE._replace(name=b""), b'From: "" <joe@def.example>'),
+    ],
+)
+def test_the_default_from(person: Person, line: bytes) -> None:
+    assert done(b"To: a\n", person=person).header.split(b"\n")[2] == line
+
+
+def test_letters_of_qmailinject() -> None:
+    def sender(letters: bytes, header: bytes = b"To: a@b.c\n") -> bytes:
+        return done(header, PLAIN._replace(letters=letters)).sender
+
+    assert sender(b"r") == b"joe-@def.example-@[]"
+    assert sender(b"m") == b"joe-1795238029.77@def.example"
+    assert sender(b"mr") == b"joe-1795238029.77-@def.example-@[]"
+    assert sender(b"r", b"Return-Path: list-@h.x\nTo: a\n") == b"list-@h.x-@[]"
+    assert sender(b"s", b"Return-Path: list-@h.x\nTo: a\n") == b"joe@def.example"
+    assert b"From: joe@" in done(b"From: other@x.y\nTo: a\n", PLAIN._replace(letters=b"f")).header
+    assert b"other" not in done(b"Message-ID: <other>\nTo: a\n", PLAIN._replace(letters=b"i")).header
+    commented = done(b"To: a\n", PLAIN._replace(letters=b"c"), JOE._replace(name=b"Joe (S)")).header
+    assert rb"From: joe@def.example (Joe \(S\))" in commented
+
+
+def test_a_given_sender_beats_everything() -> None:
+    submission = PLAIN._replace(sender=b"me@h.x", letters=b"rm")
+    assert done(b"Return-Path: other@x.y\nTo: a\n", submission).sender == b"me@h.x"
+
+
+def test_members_of_a_list_get_mail_followup_to() -> None:
+    submission = PLAIN._replace(lists=frozenset([b"list@h.x"]))
+    result = done(b"To: LIST@h.x, bob@h.x\nCc: c@h.x\n", submission)
+    assert b"Mail-Followup-To: c@h.x,\n  LIST@h.x,\n  bob@h.x\n" in result.header
+    assert b"Mail-Followup-To" not in done(b"To: bob@h.x\n", submission).header
+
+
+@given(st.binary(max_size=60))
+def test_no_envelope_address_ever_holds_a_nul(text: bytes) -> None:
+    header = [Field(b"to", b"To: " + text.replace(b"\n", b" ") + b"\n")]
+    result = complete(header, HOSTS, JOE, PLAIN)
+    assert all(b"\0" not in address for address in (result.sender, *result.recipients))
