@@ -223,22 +223,36 @@ def _rewrite(home: str, user: bytes, stored: bytes | None) -> bool:
             return False
         added = [] if stored is None else [user + b":" + stored]
         data = b"".join(line + b"\n" for line in [*kept, *added])
-        mode, owner = _rights(path)
+        mode, owner = _rights(home)
         durable.replace(path, data, mode, owner)
         return len(kept) < len(lines)
     finally:
         os.close(directory)
 
 
-def _rights(path: str) -> tuple[int, tuple[int, int] | None]:
-    """Mode and owner of the new file: the old one's, never more than 0640; else for the daemon alone to read."""
+def _rights(home: str) -> tuple[int, tuple[int, int] | None]:
+    """Mode and owner of the new file: the old one's, never more than 0640; but the daemon must be able to read."""
     is_root = os.geteuid() == 0
     try:
-        old = os.stat(path)
+        old = os.stat(passwords_path(home))
     except FileNotFoundError:
-        account = system_account("qmailq") if is_root else None
-        return 0o600, None if account is None else (account.uid, account.gid)
-    return old.st_mode & 0o640 | 0o600, (old.st_uid, old.st_gid) if is_root else None
+        return 0o600, _daemon(home) if is_root else None
+    mode = old.st_mode & 0o640 | 0o600
+    if is_root and old.st_uid == 0 and not mode & 0o040:
+        return mode, _daemon(home)
+    return mode, (old.st_uid, old.st_gid) if is_root else None
+
+
+def _daemon(home: str) -> tuple[int, int] | None:
+    """Whom the daemon becomes when root starts it: qmailq, or without that account the owner of the queue."""
+    account = system_account("qmailq")
+    if account is not None:
+        return account.uid, account.gid
+    try:
+        queue = os.stat(f"{home}/queue")
+    except OSError:
+        return None
+    return queue.st_uid, queue.st_gid
 
 
 def _signature(facts: os.stat_result) -> Signature:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from qmtwist.control import passwords
+from qmtwist.control.accounts import SystemAccount
 from qmtwist.control.passwords import (
     REMEMBERED_S,
     SECRET_LIMIT_BYTES,
@@ -89,6 +90,25 @@ def test_the_owner_stays_the_owner(home: str) -> None:
     set_password(home, b"joe", b"y")
     status = os.stat(passwords_path(home))
     assert (status.st_uid, status.st_gid) == (12345, 12346)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_daemons_user_can_read_the_file_and_without_one_the_queues_owner(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "system_account", lambda name: None)
+    set_password(home, b"joe", b"x")
+    assert os.stat(passwords_path(home)).st_uid == 0
+    os.mkdir(f"{home}/queue")
+    os.chown(f"{home}/queue", 12345, 12346)
+    set_password(home, b"joe", b"y")
+    assert os.stat(passwords_path(home)).st_uid == 12345
+    monkeypatch.setattr(passwords, "system_account", lambda name: SystemAccount(23456, 23457))
+    os.unlink(passwords_path(home))
+    set_password(home, b"joe", b"z")
+    status = os.stat(passwords_path(home))
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (23456, 23457, 0o600)
 
 
 def test_no_hash_is_like_another_even_of_one_password() -> None:
