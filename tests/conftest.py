@@ -7,7 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# No deadline: the machine may be busy. No database: the checkout may belong to somebody else.
+hypothesis.settings.register_profile("house", deadline=None, database=None)
+hypothesis.settings.load_profile("house")
 
 # A directory's ticket to the other rooms: tests import `tests.support...`, whatever directory pytest is started in.
 pytest.register_assert_rewrite("tests.support")
