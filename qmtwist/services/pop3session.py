@@ -25,7 +25,7 @@ from .listen import Peer
 from .login import Gatekeeper
 from .mailboxes import MailboxWorker, RemoteMailbox, open_mailbox
 
-LOGIN_S = 60  # of silence are allowed before the login
+LOGIN_S = 60  # of silence are allowed before the login and after the end
 INPUT_LIMIT_BYTES = 16 * 1024  # commands that wait for an answer; above it we read no more
 BROKEN = b"-ERR [SYS/TEMP] the mailbox cannot be reached now\r\n"
 LATER = b"-ERR [SYS/TEMP] unable to check this now\r\n"
@@ -353,10 +353,11 @@ class Pop3Protocol(TwistedProtocol):
     def look(self, now: float) -> None:
         """Time has passed: hang up on a client that is silent or does not read, or whose mailbox does not answer."""
         limit_s = self._settings.timeout_s
-        if isinstance(self._phase, Login) and self._checking is None:
+        if self._is_over or (isinstance(self._phase, Login) and self._checking is None):
             limit_s = min(limit_s, LOGIN_S)
-        if now - self._active >= limit_s:
-            if self._is_over:
-                self._wire.abortConnection()
-            else:
-                self._end(b"timeout", is_abort=self._is_congested)
+        if now - self._active < limit_s:
+            return
+        if self._is_over:  # it does not read our last words
+            self._wire.abortConnection()
+        else:
+            self._end(b"timeout", is_abort=self._is_congested)

@@ -380,6 +380,16 @@ def test_a_silent_client_is_hung_up_on_earlier_before_its_login(server: Server) 
     assert server.clock.getDelayedCalls() == []
 
 
+def test_a_client_that_does_not_read_our_last_words_is_cut_off(server: Server) -> None:
+    client = server.entered()
+    client.say(b"QUIT\r\n")
+    server.clock.pump([5] * (LOGIN_S // 5 - 1))
+    assert not client.transport.disconnected
+    server.clock.pump([5] * 2)
+    assert client.transport.disconnected
+    client.hang_up()
+
+
 def test_a_client_that_sends_and_then_shuts_its_side_gets_its_answers(server: Server) -> None:
     client = server.entered()
     client.session.dataReceived(b"STAT\r\nNOOP\r\nDELE 1\r\n")
