@@ -1,7 +1,7 @@
 """From a local part to the account that serves it: users/cdb, then the password file. (qmail-users(5), qmail-getpw(8))
 
-Everything that can go wrong is `Temporary`, with the sentence that qmail-lspawn reports for it: who a local part belongs
-to is never answered by a guess.
+Everything that can go wrong is `Temporary`, with the sentence that qmail-lspawn reports for it: who a local part
+belongs to is never answered by a guess.
 """
 
 from __future__ import annotations

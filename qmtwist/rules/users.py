@@ -51,7 +51,7 @@ def assign_records(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """
     wildcards = b""
     number = 0
-    for number, line in enumerate(lines, 1):  # noqa: B007
+    for number, line in enumerate(lines, 1):
         if line.startswith(b"."):
             yield WILDCARDS, wildcards
             return

@@ -12,8 +12,8 @@ Reads a password file and prints lines for users/assign; run qmail-newu afterwar
     -/       extensions have their .qmail files in a directory: ~/.qmail-/ext instead of ~/.qmail-ext
 
 users/include: if there, only these users (alias must be one of them). users/exclude: not these users. users/mailnames:
-lines `user:name1:name2:...`, other names for a user. users/subusers: lines `name:user:pre:`. users/append: copied to the
-end.
+lines `user:name1:name2:...`, other names for a user. users/subusers: lines `name:user:pre:`. users/append: copied to
+the end.
 
 Exit status: 0; 100 for a bad option; 111 with a message.
 """

@@ -1,0 +1,172 @@
+"""Children that are forked, each with a message on descriptor 0 and a pipe to us on 1 and 2."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from qmtwist.rules import localreport
+
+from .privileges import keep_only
+
+_KEEP_BYTES = localreport.LIMIT + 1  # more is cut from a report anyway; the rest is read and dropped
+_GRACE_S = 5.0
+
+Ended = Callable[[int, int, bytes], None]
+"""Called with the key, the exit status (negative: the signal) and the output."""
+
+
+class _Child:
+    def __init__(self, key: int, pid: int, pipe: int, deadline: float | None) -> None:
+        self.key, self.pid, self.pipe, self.deadline = key, pid, pipe, deadline
+        self.output = bytearray()
+        self.last_word = signal.SIGTERM
+
+
+class Forked:
+    """All children of one process, which it makes once: SIGCHLD is taken.
+
+    A child has ended when its process has: what it left in the pipe is read, but a grandchild that holds the pipe open
+    delays nothing.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        """`ended` is called from `wait`."""
+        self._ended = ended
+        self._by_pipe: dict[int, _Child] = {}
+        self._alarm, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._alarm, select.POLLIN)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        self._wakeup = wakeup
+
+    def __len__(self) -> int:
+        return len(self._by_pipe)
+
+    @property
+    def keys(self) -> set[int]:
+        """The keys in use."""
+        return {child.key for child in self._by_pipe.values()}
+
+    def watch(self, descriptor: int) -> None:
+        """Let `wait` tell when this is readable."""
+        self._poll.register(descriptor, select.POLLIN)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Never mind it any more."""
+        self._poll.unregister(descriptor)
+
+    def start(self, key: int, message: int, work: Callable[[], int], limit_s: float | None = None) -> None:
+        """Fork; the child has `message` as its descriptor 0, is the leader of a session, and exits with what `work`
+        returns. After `limit_s` seconds its process group is told to end. `message` stays the caller's to close.
+
+        :raises OSError: no pipe or no process is to be had.
+        """
+        pipe, far = os.pipe2(os.O_CLOEXEC)
+        try:
+            os.set_blocking(pipe, False)
+            pid = os.fork()
+            if not pid:
+                _run(message, far, work)
+        except OSError:
+            os.close(pipe)
+            raise
+        finally:
+            os.close(far)
+        self._by_pipe[pipe] = _Child(key, pid, pipe, None if limit_s is None else time.monotonic() + limit_s)
+        self._poll.register(pipe, select.POLLIN)
+
+    def wait(self, timeout_s: float | None = None) -> set[int]:
+        """Wait until a child said something or ended, or a watched descriptor is readable; those that are."""
+        ready = {descriptor for descriptor, _ in self._poll.poll(self._patience_ms(timeout_s))}
+        for pipe in ready & self._by_pipe.keys():
+            ready.remove(pipe)
+            self._listen(self._by_pipe[pipe])
+        if self._alarm in ready:
+            ready.remove(self._alarm)
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._alarm, 4096)
+            self._reap()
+        if self._by_pipe:
+            self._enforce_limits()
+        return ready
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to the process group of every child."""
+        for child in self._by_pipe.values():
+            _signal(child.pid, number)
+
+    def _patience_ms(self, timeout_s: float | None) -> float | None:
+        deadlines = [child.deadline for child in self._by_pipe.values() if child.deadline is not None]
+        if deadlines:
+            left = max(0.0, min(deadlines) - time.monotonic()) + 0.001
+            timeout_s = left if timeout_s is None else min(timeout_s, left)
+        return None if timeout_s is None else timeout_s * 1000
+
+    def _enforce_limits(self) -> None:
+        """Whose time is over is told to end, and killed a little later."""
+        now = time.monotonic()
+        for child in self._by_pipe.values():
+            if child.deadline is not None and child.deadline <= now:
+                _signal(child.pid, child.last_word)
+                child.last_word, child.deadline = signal.SIGKILL, now + _GRACE_S
+
+    def _listen(self, child: _Child) -> None:
+        try:
+            while data := os.read(child.pipe, 65536):
+                child.output += data[: max(0, _KEEP_BYTES - len(child.output))]
+        except BlockingIOError:
+            return
+        # The end of what it says; its process may go on, and its end is told by SIGCHLD.
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(child.pipe)
+
+    def _reap(self) -> None:
+        for child in list(self._by_pipe.values()):
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
+            if pid:
+                self._finish(child, os.waitstatus_to_exitcode(status))
+
+    def _finish(self, child: _Child, status: int) -> None:
+        self._listen(child)
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(child.pipe)
+        del self._by_pipe[child.pipe]
+        os.close(child.pipe)
+        self._ended(child.key, status, bytes(child.output))
+
+
+def _signal(leader: int, number: int) -> None:
+    """To a session, or to its leader alone while it has not made its session yet."""
+    try:
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(leader, number)
+
+
+def _run(message: int, far: int, work: Callable[[], int]) -> NoReturn:
+    """The child. Whatever goes wrong is temporary."""
+    status = 111
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(message, 0)
+        os.dup2(far, 1)
+        os.dup2(far, 2)
+        keep_only(set())
+        status = work()
+    except BaseException:
+        # A bug. The sender is told nothing about our insides.
+        with contextlib.suppress(OSError):
+            os.write(1, b"Temporary failure in qmail-lspawn.\n")
+    finally:
+        os._exit(status)
