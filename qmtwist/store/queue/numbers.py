@@ -42,10 +42,18 @@ def reserve(layout: Layout, count: int, above: int = 0) -> range:
             raise OSError("short write to " + layout.numbers)
         os.fsync(descriptor)
         if not data:
+            _open_to_writers(descriptor, os.path.dirname(layout.numbers))
             durable.sync_directory(os.path.dirname(layout.numbers))
     finally:
         os.close(descriptor)
     return range(start, start + count)
+
+
+def _open_to_writers(descriptor: int, directory: str) -> None:
+    """Who may make files in queue/lock may count as well: in a queue that everybody may write to, everybody."""
+    writers = os.stat(directory).st_mode & 0o022
+    if writers:
+        os.fchmod(descriptor, 0o600 | writers | writers << 1)
 
 
 def highest(layout: Layout) -> int:

@@ -83,6 +83,17 @@ def test_numbers_are_greater_than_what_the_caller_knows_of(layout: Layout) -> No
     assert numbers.reserve(layout, 1).start == numbers.FIRST + 102
 
 
+@pytest.mark.parametrize(("lock", "counter"), [(0o750, 0o600), (0o770, 0o660), (0o777, 0o666)])
+def test_who_may_write_in_lock_may_count(layout: Layout, lock: int, counter: int) -> None:
+    os.chmod(os.path.dirname(layout.numbers), lock)
+    old = os.umask(0o077)
+    try:
+        numbers.reserve(layout, 1)
+    finally:
+        os.umask(old)
+    assert os.stat(layout.numbers).st_mode & 0o777 == counter
+
+
 def test_highest_looks_into_every_directory(layout: Layout) -> None:
     assert numbers.highest(layout) == 0
     for place, number in ((layout.intd, 5), (layout.info, 7), (layout.bounce, 11), (layout.mess, 9)):
