@@ -135,7 +135,9 @@ class MailService(Service):
         replaced = os.fsencode(f"{self.home}/bin/qmail-queue") if is_replaced(self.home, "qmail-queue") else None
         self.intake = Chosen(self, os.environb.get(b"QMAILQUEUE") or replaced)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
-        self._injection = injection.InjectionFactory(self.intake, believed, self.telemetry, reactor, self.queue.listing)
+        # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
+        direct = Chosen(self, None)
+        self._injection = injection.InjectionFactory(direct, believed, self.telemetry, reactor, self.queue.listing)
 
     def _bind(self) -> None:
         """Listen; connections wait in the kernel until the reactor runs."""

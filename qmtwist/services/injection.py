@@ -25,7 +25,6 @@ HELLO_TIMEOUT_S = 10
 OVERALL_TIMEOUT_S = 86400
 CLIENT_LIMIT = 500  # one more is hung up on, and writes queue files itself
 PATH_LIMIT_BYTES = 100  # of a socket's name; the kernel's limit is 108
-DEFAULT_MODE = 0o600
 
 _CLOSING_STATUS, _DISK_FULL_STATUS = "4.3.2", "4.3.1"
 
@@ -207,14 +206,17 @@ def refusal(error: MailError) -> Reply:
     return Reply(53 if error.status == _DISK_FULL_STATUS else 71, text)
 
 
-def listen(reactor: IReactorUNIX, path: str, factory: InjectionFactory, mode: int = DEFAULT_MODE) -> IListeningPort:
+def listen(reactor: IReactorUNIX, path: str, factory: InjectionFactory, mode: int | None = None) -> IListeningPort:
     """Make the socket and serve it; one left by a daemon that crashed is replaced.
 
-    The caller holds the queue's lock, so no other daemon is behind the old one.
+    The caller holds the queue's lock, so no other daemon is behind the old one. Without a `mode` those may connect who
+    may write to the directory: where qmail-queue cannot be set-uid, people queue under their own name.
 
     :raises OSError: something else lies there, or the directory is not ours.
     """
     directory, name = os.path.split(path)
+    if mode is None:
+        mode = 0o600 | (os.stat(directory).st_mode & 0o022)
     if os.path.lexists(path):
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise FileExistsError(f"{path} is not a socket")

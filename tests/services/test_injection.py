@@ -330,6 +330,10 @@ async def test_a_socket_left_by_a_crash_is_replaced_and_anything_else_is_not(tmp
     port = listen(real_reactor, path, bench.factory)  # type: ignore[arg-type]
     assert os.stat(path).st_mode & 0o777 == 0o600
     await port.stopListening()  # type: ignore[misc]
+    os.chmod(tmp_path, 0o777)
+    port = listen(real_reactor, path, bench.factory)  # type: ignore[arg-type]
+    assert os.stat(path).st_mode & 0o777 == 0o622
+    await port.stopListening()  # type: ignore[misc]
     Path(path).write_text("precious")
     with pytest.raises(FileExistsError):
         listen(real_reactor, path, bench.factory)  # type: ignore[arg-type]
