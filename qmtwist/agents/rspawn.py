@@ -19,8 +19,8 @@ from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.store.durable import write_all
 from qmtwist.wire import remotereport, spawn, spawnclassic
 
+from .channel import Channel
 from .children import KEEP_BYTES, Children
-from .framechannel import FrameChannel
 
 PROGRAM = b"bin/qmail-remote"
 _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EIO, errno.ETXTBSY,
@@ -28,6 +28,8 @@ _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EINTR,
 _UNAVAILABLE = Outcome(
     Verdict.DEFERRAL, b"Remote delivery is not available: this home has no bin/qmail-remote. (#4.3.5)\n"
 )
+
+_OUT_OF_MEMORY = Outcome(Verdict.DEFERRAL, b"qmail-rspawn: out of memory. (#4.3.0)\n")
 
 Report = Callable[[int, Outcome], None]
 
@@ -125,7 +127,7 @@ def _obey(order: spawnclassic.ClassicOrder, deliveries: Deliveries, owner: int, 
 class Agent:
     """The daemon's remote agent: orders with their messages in, reports out, as many at a time as are ordered."""
 
-    def __init__(self, home: str, channel: FrameChannel) -> None:
+    def __init__(self, home: str, channel: Channel) -> None:
         self._channel = channel
         self._deliveries = Deliveries(home, self._report)
 
@@ -153,11 +155,16 @@ class Agent:
             raise Malformed(f"unknown frame {frame.kind!r}")
 
     def _deliver(self, number: int, order: spawn.DeliverOrder) -> None:
-        try:
-            message = self._channel.take_descriptor() if order.message is None else _in_memory(order.message)
-        except OSError:
-            self._report(number, Outcome(Verdict.DEFERRAL, b"qmail-rspawn: out of memory. (#4.3.0)\n"))
-            return
+        if order.message is not None:
+            try:
+                message: int | None = _in_memory(order.message)
+            except OSError:
+                self._report(number, _OUT_OF_MEMORY)
+                return
+        else:
+            message = self._channel.take_descriptor()
+        if message is None:
+            raise Malformed("an order without its message")
         self._deliveries.start(number, order.sender, order.local + b"@" + order.host, message)
 
     def _report(self, number: int, outcome: Outcome) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ProcessDone
-from twisted.internet.interfaces import IDelayedCall, IProcessTransport
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from qmtwist.mail.outcome import Outcome, Verdict, parse_report
 from qmtwist.wire import spawn
 
+from .agentprocess import AgentProcess, launch, why
 from .fdchannel import FdChannel, IAgentReactor
 
 PROGRAM = "qmail-rspawn"
@@ -51,7 +48,7 @@ class RemoteAgent:
         self._pending: dict[int, Report] = {}
         self._number = 0
         self._channel: FdChannel | None = None
-        self._process: _AgentProcess | None = None
+        self._process: AgentProcess | None = None
         self._started = 0.0
         self._delay_s = FIRST_DELAY_S
         self._restart: IDelayedCall | None = None
@@ -62,18 +59,8 @@ class RemoteAgent:
 
         :raises OSError: no socket, or the process cannot be made.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        path = os.path.join(self._home, "bin", PROGRAM)
-        try:
-            process = _AgentProcess(self._ended, self._log)
-            with theirs, open(os.devnull, "r+b", buffering=0) as nowhere:
-                null = nowhere.fileno()
-                files: dict[int, int | str] = {0: null, 1: null, 2: "r", 3: theirs.fileno()}
-                environment = dict(os.environb)
-                self._reactor.spawnProcess(process, path, [PROGRAM, "--agent"], environment, self._home, childFDs=files)
-        except BaseException:
-            ours.close()
-            raise
+        process = AgentProcess(self._ended, self._log.line)
+        ours = launch(self._reactor, self._home, PROGRAM, [b"--agent"], os.environb, process)
         self._process = process
         self._started = self._reactor.seconds()
         self._channel = FdChannel(self._reactor, ours, self._take, self._hung_up)
@@ -134,7 +121,7 @@ class RemoteAgent:
         if self._stopped is not None:
             self._stopped.callback(None)
             return
-        self._log.line(b"alert: oh no! lost qmail-rspawn: %s" % _why(reason))
+        self._log.line(b"alert: oh no! lost qmail-rspawn: %s" % why(reason))
         self._plan_restart()
         self._on_lost()
 
@@ -151,31 +138,3 @@ class RemoteAgent:
         except OSError as error:
             self._log.line(b"alert: unable to start qmail-rspawn: " + str(error).encode())
             self._plan_restart()
-
-
-class _AgentProcess(ProcessProtocol):
-    """The process of one agent; what it says on stderr goes to the log."""
-
-    def __init__(self, ended: Callable[[Failure], None], log: Log) -> None:
-        self._on_ended = ended
-        self._log = log
-
-    def kill(self) -> None:
-        """End it; for one that has lost its socket."""
-        transport: IProcessTransport | None = self.transport
-        if transport is not None:
-            with contextlib.suppress(Exception):
-                transport.signalProcess("TERM")
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """Descriptor 2: a complaint."""
-        for line in data.splitlines():
-            self._log.line(b"alert: " + line[:1000])
-
-    def processEnded(self, reason: Failure) -> None:
-        """It has gone."""
-        self._on_ended(reason)
-
-
-def _why(reason: Failure) -> bytes:
-    return b"it left" if isinstance(reason.value, ProcessDone) else str(reason.value).encode()

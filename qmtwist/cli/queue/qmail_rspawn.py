@@ -15,7 +15,8 @@ from __future__ import annotations
 import os
 import pwd
 
-from qmtwist.agents.framechannel import FrameChannel
+from qmtwist.agents.channel import Channel
+from qmtwist.agents.privileges import NotPermitted, become
 from qmtwist.agents.rspawn import Agent, serve
 from qmtwist.store import durable
 
@@ -32,7 +33,7 @@ def main(arguments: list[bytes], home: str) -> int:
         os.chdir(home)
         if arguments:
             _become_qmailr()
-            Agent(home, FrameChannel(AGENT_CHANNEL)).run()
+            Agent(home, Channel(AGENT_CHANNEL)).run()
             return 0
         os.chdir("queue/mess")
         owner = _message_owner()
@@ -40,7 +41,7 @@ def main(arguments: list[bytes], home: str) -> int:
         serve(home, owner, 0, 1)
     except BrokenPipeError:
         return 0
-    except OSError as error:
+    except (OSError, NotPermitted) as error:
         durable.write_all(2, f"qmail-rspawn: fatal: {error}\n".encode())
         return 111
     return 0
@@ -57,7 +58,7 @@ def _message_owner() -> int:
 def _become_qmailr() -> None:
     """Nothing that talks to other hosts does so as root.
 
-    :raises OSError: it cannot, or there is no account for it.
+    :raises NotPermitted: it cannot, or there is no account for it.
     """
     if os.geteuid() != 0:
         return
@@ -66,8 +67,6 @@ def _become_qmailr() -> None:
             account = pwd.getpwnam(name)
         except KeyError:
             continue
-        os.initgroups(name, account.pw_gid)
-        os.setgid(account.pw_gid)
-        os.setuid(account.pw_uid)
+        become(account.pw_uid, account.pw_gid)
         return
-    raise OSError("no account qmailr")
+    raise NotPermitted("no account qmailr")
