@@ -103,6 +103,11 @@ def make_home(person: Owner) -> None:
         make_mailbox(home, person)
         lines.append(f"={user}:{user}:{person.uid}:{person.gid}:{home}:::")
         lines.append(f"+{user}-:{user}:{person.uid}:{person.gid}:{home}:-::")
+    # Everybody else's mail goes by demo-home/alias, without an account of that name on the machine.
+    alias = os.path.join(HOME, "alias")
+    if os.geteuid() == 0:
+        os.chown(alias, person.uid, person.gid)
+    lines.append(f"+:alias:{person.uid}:{person.gid}:{alias}:-::")
     write("users/assign", "\n".join([*lines, ".\n"]))
     run([os.path.join(HOME, "bin/qmail-newu")])
     for user in USERS:
@@ -215,7 +220,7 @@ def explain(smtp_port: int, pop3_port: int) -> None:
 It runs. Try it from another terminal:
 
    swaks --server 127.0.0.1:{smtp_port} --from alice@{HOST} --to bob@{HOST}
-   curl smtp://127.0.0.1:{smtp_port} --mail-from alice@{HOST} --mail-rcpt bob@{HOST} --upload-file README.md
+   curl smtp://127.0.0.1:{smtp_port} --mail-from alice@{HOST} --mail-rcpt bob@{HOST} --crlf --upload-file README.md
    curl --user bob:{password("bob")} pop3://127.0.0.1:{pop3_port}/
    curl --user bob:{password("bob")} pop3://127.0.0.1:{pop3_port}/1
    {HOME}/bin/qmail-qstat

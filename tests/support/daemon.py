@@ -91,6 +91,10 @@ class Home:
                 os.chown(path, uid, gid)
             lines += [f"={user}:{user}:{uid}:{gid}:{self.directory(user)}:::"]
             lines += [f"+{user}-:{user}:{uid}:{gid}:{self.directory(user)}:-::"]
+        # Everybody else's mail goes by HOME/alias, without an account of that name on the machine.
+        alias = f"{self.path}/alias"
+        os.chown(alias, uid, gid)
+        lines += [f"+:alias:{uid}:{gid}:{alias}:-::"]
         os.chmod(self._people, 0o755)
         self.write("users/assign", "\n".join([*lines, ".\n"]))
         subprocess.run([self.program("qmail-newu")], check=True, env=environment())
@@ -221,6 +225,8 @@ class Daemon:
     def _join(self) -> None:
         if self._reader is not None:
             self._reader.join(LIMIT_S)
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
 
     def wait_for_messages(self, user: str, count: int, limit_s: float = LIMIT_S) -> list[bytes]:
         """Wait until a user's maildir holds at least so many messages, and return them all."""

@@ -72,7 +72,17 @@ def test_curl_sends_and_reads(server: Daemon) -> None:
     curl = program("curl")
     address = server.home.address("curl")
     letter = f"From: a@far.example\nTo: {address}\nSubject: by curl\n\nhello\n"
-    options = ("--silent", "--show-error", "--mail-from", "a@far.example", "--mail-rcpt", address, "--upload-file", "-")
+    options = (
+        "--silent",
+        "--show-error",
+        "--mail-from",
+        "a@far.example",
+        "--mail-rcpt",
+        address,
+        "--crlf",
+        "--upload-file",
+        "-",
+    )
     run(curl, f"smtp://127.0.0.1:{server.smtp_port}", *options, text=letter)
     server.wait_for_messages("curl", 1)
     login = ("--silent", "--show-error", "--user", f"curl:{server.home.password('curl')}")
@@ -128,8 +138,8 @@ def test_fetchmail_fetches_everything(server: Daemon, tmp_path: os.PathLike[str]
     folder = os.fspath(tmp_path)
     configuration = os.path.join(folder, "fetchmailrc")
     with open(configuration, "w", encoding="ascii") as stream:
-        stream.write(f"poll 127.0.0.1 service {server.pop3_port} protocol pop3 sslproto ''\n")
-        stream.write(f"  user fetch password {server.home.password('fetch')}\n")
+        stream.write(f"poll 127.0.0.1 service {server.pop3_port} protocol pop3\n")
+        stream.write(f"  user fetch password {server.home.password('fetch')} sslproto ''\n")
         stream.write(f'  mda "cat > {folder}/fetched"\n')
     os.chmod(configuration, 0o600)
     run(fetchmail, "--nosyslog", "--fetchmailrc", configuration, "--pidfile", f"{folder}/pid", folder=folder)

@@ -102,10 +102,12 @@ class Reader:
 
     def leave(self) -> int:
         """Log out after everything in the background has ended; the shell's exit status."""
-        assert self._shell.stdin is not None
+        assert self._shell.stdin is not None and self._shell.stdout is not None
         self._shell.stdin.write("wait\n")
         self._shell.stdin.close()
-        return self._shell.wait(LIMIT_S)
+        status = self._shell.wait(LIMIT_S)
+        self._shell.stdout.close()
+        return status
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/tutorial/first-message.md"])
