@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .records import MESSAGE, Draft, encode
-from .segment import Head, Segment, allocate
+from .segment import FIRST, Head, Segment, allocate
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SMALLEST_SEGMENT_BYTES = 512 * 1024
@@ -71,6 +71,10 @@ class Journal:
         with self._lock:
             self._pending.append(_Waiting(draft, settled))
             self._lock.notify()
+
+    def holds(self, draft: Draft) -> bool:
+        """Whether a record fits into a segment at all."""
+        return draft.size() <= self._segment_bytes - FIRST
 
     def note(self, draft: Draft) -> None:
         """Write a record with the next commit; losing it can only repeat a delivery."""
@@ -185,7 +189,7 @@ class Journal:
 
         :raises OSError: no segment can be had.
         """
-        if size > self._segment_bytes - 512:
+        if size > self._segment_bytes - FIRST:
             raise OSError(27, "record is larger than a journal segment")
         segment = self._active
         if segment is not None:
@@ -244,10 +248,16 @@ class Journal:
 
 
 def _settle(settled: list[tuple[Settled, Place | OSError]], flushes: list[Callable[[], None]]) -> None:
-    for callback, result in settled:
-        callback(result)
-    for then in flushes:
-        then()
+    """Tell everybody. What one of them raises keeps no other from hearing; the first of it is raised afterwards."""
+    calls = [lambda s=callback, r=result: s(r) for callback, result in settled] + flushes
+    first: Exception | None = None
+    for call in calls:
+        try:
+            call()
+        except Exception as bug:
+            first = first or bug
+    if first is not None:
+        raise first
 
 
 def fitting_segment(directory: str) -> int:
