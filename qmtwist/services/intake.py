@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from qmtwist.mail.envelope import Envelope
@@ -26,6 +27,8 @@ from .seams import Committed, Origin, Receipt
 LOW_WATER_BYTES = 4 * 1024 * 1024  # below this nothing is accepted; deliveries go on and free space
 SPOOL_AHEAD_BYTES = 512 * 1024  # what a client may send before the disk has taken it
 SPOOL_THREADS = 8
+
+_log = Logger()
 
 DISK_FULL = "qq write error or disk full (#4.3.0)"
 
@@ -72,8 +75,12 @@ class JournalIntake:
             raise Temporary("qq trouble in home directory (#4.3.0)", "4.3.2")
         if not self._room():
             raise Temporary(DISK_FULL, "4.3.1")
+        try:
+            number = self._number()
+        except OSError as error:
+            raise refusal(error) from error
         self.drafts += 1
-        return JournalDraft(self, self._number(), origin, on_drain)
+        return JournalDraft(self, number, origin, on_drain)
 
     def _room(self) -> bool:
         now = time.monotonic()
@@ -117,11 +124,9 @@ class JournalDraft:
             self._chunks.append(data)
             if self._size <= self._intake.journalmax_bytes:
                 return True
-            self._works = deque([(self._begin, 0)])
-            data, self._chunks = b"".join(self._chunks[1:]), []
-        self._ahead += len(data)
-        self._works.append((lambda: self._put(data), len(data)))
-        self._work()
+            self._go_by_files()
+        else:
+            self._spool(data)
         return self._ahead <= SPOOL_AHEAD_BYTES
 
     def commit(self, envelope: Envelope, done: Committed) -> None:
@@ -131,18 +136,23 @@ class JournalDraft:
             self._works.append((lambda: self._finish(envelope), 0))
             self._work()
             return
-        entry = JournalMessage(
-            self.number, self._origin.uid, self.number, self._birth, envelope, b"".join(self._chunks)
-        )
-        self._chunks = []
+        content = b"".join(self._chunks)
+        entry = JournalMessage(self.number, self._origin.uid, self.number, self._birth, envelope, content)
         draft = message(entry)
+        if not self._intake.journal.holds(draft):
+            self._go_by_files()
+            self.commit(envelope, done)
+            return
+        self._chunks = []
         offset = content_offset(draft)
 
         def settled(result: Place | OSError) -> None:
             if isinstance(result, OSError):
                 self._tell(refusal(result))
-            else:
+                return
+            try:
                 self._tell(Receipt(self.number))
+            finally:  # it is durable, whatever becomes of the session
                 self._intake.arrivals.arrived(entry, result, result.offset + offset)
 
         self._intake.journal.append(draft, settled)
@@ -165,6 +175,17 @@ class JournalDraft:
             done(result)
 
     # -- a large message: one work after the other, in a thread
+
+    def _go_by_files(self) -> None:
+        self._works = deque([(self._begin, 0)])
+        data, self._chunks = b"".join(self._chunks[1:]), []  # the first is our own line, which _begin writes
+        self._spool(data)
+
+    def _spool(self, data: bytes) -> None:
+        assert self._works is not None
+        self._ahead += len(data)
+        self._works.append((lambda: self._put(data), len(data)))
+        self._work()
 
     def _work(self) -> None:
         works = self._works
@@ -191,8 +212,11 @@ class JournalDraft:
     def _failed(self, failure: Failure) -> None:
         """A bug or a refusal: nothing is acknowledged."""
         error = failure.value
-        cause = error.cause if isinstance(error, accept.AcceptError) else error
-        self._problem = refusal(cause if isinstance(cause, OSError) else OSError(errno.EIO, str(error)))
+        if isinstance(error, accept.AcceptError):
+            self._problem = refusal(error.cause)
+            return
+        _log.failure("accepting message {number}", failure, number=self.number)
+        self._problem = refusal(OSError(errno.EIO, str(error)))
 
     def _begin(self) -> None:
         who, birth = self._origin.who, self._birth
@@ -205,10 +229,14 @@ class JournalDraft:
             self._acceptance.write(data)
 
     def _finish(self, envelope: Envelope) -> None:
-        if self._problem is None and self._acceptance is not None:
-            self._acceptance.commit(TodoEntry(self._origin.uid, self.number, envelope))
-        else:
+        if self._problem is not None or self._acceptance is None:
             self._discard()
+            return
+        try:
+            self._acceptance.commit(TodoEntry(self._origin.uid, self.number, envelope))
+        except BaseException:
+            self._discard()
+            raise
 
     def _discard(self) -> None:
         acceptance, self._acceptance = self._acceptance, None

@@ -146,7 +146,7 @@ class Desk:
         draft = self.begin()
         draft.write(message)
         draft.commit(Envelope(sender, tuple(recipients)), answered.callback)
-        return answered
+        return answered.addTimeout(LIMIT_S, self.reactor)
 
     def put_todo(self, number: int, data: bytes, message: bytes = b"Subject: foreign\n\nbody\n") -> None:
         """A message as another program's qmail-queue leaves it."""

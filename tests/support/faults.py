@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-VERBS = ("open", "close", "write", "pwrite", "pread", "fsync", "link", "unlink", "fchmod", "scandir")
+VERBS = (
+    *("open", "close", "write", "pwrite", "pread", "fsync", "fdatasync", "fchmod", "utime", "stat", "lstat"),
+    *("link", "unlink", "rename", "scandir", "listdir"),
+)
 
 
 class FaultyOs:
