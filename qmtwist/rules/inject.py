@@ -53,6 +53,7 @@ _RESENT = _RESENT_RECIPIENTS | {
 }
 _REMOVED = frozenset((b"bcc", b"resent-bcc", b"return-path", b"content-length"))
 _DROPPED_BY = {b"from": b"f", b"message-id": b"i", b"return-path": b"s"}
+_NO_LINE_ENDS = bytes(32 if byte in b"\r\n" else byte for byte in range(256))
 _NO_LIST = b"Cc: recipient list not shown: ;\n"
 
 
@@ -276,15 +277,15 @@ class _Completion:
 
     def _message_id(self) -> bytes:
         stamp = b"%d%02d%02d%02d%02d%02d" % civil(self._submission.now)
-        return b"%s.%d.qmail@%s" % (stamp, self._submission.pid, self._hosts.idhost)
+        return b"%s.%d.qmail@%s" % (stamp, self._submission.pid, _one_line(self._hosts.idhost))
 
     def _default_from(self) -> bytes:
-        user, host, name, _, _ = self._person
-        address = [Token(QUOTED if needs_quoting(user) else ATOM, user), *_at_host(host)]
+        user, name = _one_line(self._person.user), self._person.name
+        address = [Token(QUOTED if needs_quoting(user) else ATOM, user), *_at_host(self._person.host)]
         if name is not None and b"c" in self._letters:
-            address.append(Token(COMMENT, name))
+            address.append(Token(COMMENT, _one_line(name)))
         elif name is not None:
-            address = [Token(QUOTED, name), Token(LEFT), *address, Token(RIGHT)]
+            address = [Token(QUOTED, _one_line(name)), Token(LEFT), *address, Token(RIGHT)]
         line = format_tokens([Token(ATOM, b"From"), Token(COLON), *address])
         return _rewritten(line, self._rewriter.rewrite)
 
@@ -309,8 +310,13 @@ def _rewritten(raw: bytes, rewrite: Rewrite) -> bytes:
         raise Unparsable(b"unable to parse this line:\n" + raw) from error
 
 
+def _one_line(text: bytes) -> bytes:
+    """Text of the environment for a header field: a line end in it would let it make fields of its own."""
+    return text.translate(_NO_LINE_ENDS)
+
+
 def _at_host(host: bytes | None) -> list[Token]:
-    return [] if host is None else [Token(AT), Token(ATOM, host)]
+    return [] if host is None else [Token(AT), Token(ATOM, _one_line(host))]
 
 
 def _tokens(text: bytes) -> list[Token]:

@@ -151,6 +151,13 @@ def test_the_default_from(person: Person, line: bytes) -> None:
     assert done(b"To: a\n", person=person).header.split(b"\n")[2] == line
 
 
+def test_a_line_end_in_the_environment_makes_no_field() -> None:
+    evil = JOE._replace(user=b"joe\nBcc: a@b.c\n", name=b"Joe\r\nBcc: x@y.z\n", host=b"h\n.x")
+    made = complete(fields(b"To: a\n"), HOSTS._replace(idhost=b"id\nBcc: q@r.s"), evil, PLAIN).header
+    names = [field.name for field in fields(made)]
+    assert names == [b"date", b"message-id", b"from", b"to"]
+
+
 def test_letters_of_qmailinject() -> None:
     def sender(letters: bytes, header: bytes = b"To: a@b.c\n") -> bytes:
         return done(header, PLAIN._replace(letters=letters)).sender
