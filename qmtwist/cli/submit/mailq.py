@@ -1,4 +1,11 @@
-"""mailq: list the mail queue; this is sendmail -bp"""
+"""mailq: list the mail queue
+
+    mailq
+
+Runs qmail-qread, as sendmail -bp does; the options of sendmail are accepted.
+
+Exit status: that of qmail-qread.
+"""
 
 from __future__ import annotations
 

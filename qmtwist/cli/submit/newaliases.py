@@ -1,4 +1,12 @@
-"""newaliases: says which program makes the aliases database, as sendmail under this name does"""
+"""newaliases: no database is made under this name
+
+    newaliases
+
+The aliases of fastforward are kept by qmail-newaliases. This name is what sendmail was called by, and like qmail's
+sendmail it only says so.
+
+Exit status: 100.
+"""
 
 from __future__ import annotations
 
