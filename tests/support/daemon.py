@@ -164,7 +164,7 @@ class Daemon:
         return [*words, *self._options]
 
     def start(self) -> None:
-        """Start it, and wait until both services accept connections."""
+        """Start it, and wait until both services greet: then its signals are understood, too."""
         self._process = subprocess.Popen(
             self.command(),
             stdin=subprocess.DEVNULL,
@@ -193,10 +193,12 @@ class Daemon:
             if self._process.poll() is not None:
                 self._join()
                 raise AssertionError(f"the daemon ended with {self._process.returncode}:\n" + "\n".join(self.log))
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                connection.settimeout(LIMIT_S)
+                if connection.recv(3) in (b"220", b"+OK"):
+                    return
             time.sleep(0.02)
-        raise AssertionError(f"nothing listens on {port}:\n" + "\n".join(self.log))
+        raise AssertionError(f"nothing greets on {port}:\n" + "\n".join(self.log))
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -97,10 +97,15 @@ def identities(messages: Iterable[bytes]) -> Counter[str]:
 
 
 def queued(home: str) -> list[bytes]:
-    """Every message in the queue directory of a stopped server."""
+    """Every message in the queue directory of a stopped server.
+
+    A file in mess/ alone is not queued: somebody was killed while it was written, and nothing was acknowledged.
+    """
     found = []
     for directory, _, names in os.walk(f"{home}/queue/mess"):
         for name in names:
-            with open(f"{directory}/{name}", "rb") as stream:
-                found.append(stream.read())
+            info = f"{home}/queue/info/{os.path.basename(directory)}/{name}"
+            if os.path.exists(info) or os.path.exists(f"{home}/queue/todo/{name}"):
+                with open(f"{directory}/{name}", "rb") as stream:
+                    found.append(stream.read())
     return found
