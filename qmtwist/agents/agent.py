@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections import deque
 from typing import NamedTuple, NoReturn
 
@@ -31,8 +32,11 @@ from .worker import Terms, Worker, assertion
 
 PENDING_LIMIT = 1000  # lookups that wait for one worker to listen
 LOCAL_LIMIT_BYTES = 1002  # as qmail-queue has it for whole addresses
+SHORT_LIFE_S = 1.0  # a worker that fails so soon is not replaced at once
+PAUSE_S, PAUSE_LIMIT_S = 0.25, 30.0  # but after this, twice as long each time
 _PIPE_BYTES = 1 << 20
 _NO_WORKER = b"Zqmail-spawn unable to fork. (#4.3.0)\n"
+_FALLEN = b"ZDeliveries for this user stop as soon as they start. (#4.3.5)\n"
 _BUSY = b"ZToo many deliveries are waiting for this user. (#4.3.2)\n"
 _BAD_ADDRESS = b"DSorry, there can be no such address here. (#5.1.3)\n"
 _BAD_ACCOUNT = b"ZThis user's entry in users/assign is too long. (#4.3.5)\n"
@@ -54,6 +58,7 @@ class _Staff(NamedTuple):
     uid: int
     gid: int
     pid: int
+    born: float
     pipe: int  # what it is told goes in here
     unheard: deque[
         tuple[bytes, int, bytes]
@@ -96,6 +101,7 @@ class Agent:
         self._daemon = daemon
         self._staff: dict[tuple[int, int], _Staff] = {}
         self._by_pid: dict[int, _Staff] = {}
+        self._fallen: dict[tuple[int, int], tuple[int, float]] = {}  # how often in a row, and until when to wait
         self._serial = 0
         self._poll = select.poll()
         self._poll.register(daemon.fileno(), select.POLLIN)
@@ -167,7 +173,10 @@ class Agent:
             return _BAD_ADDRESS
         try:
             account = find_account(self._home, local)
-            staff = self._staff.get((account.uid, account.gid)) or self._employ(account.uid, account.gid)
+            identity = (account.uid, account.gid)
+            if self._fallen.get(identity, (0, 0.0))[1] > time.monotonic():
+                return _FALLEN
+            staff = self._staff.get(identity) or self._employ(*identity)
         except MailError as error:
             return report(error)
         except OSError:
@@ -220,7 +229,7 @@ class Agent:
             finally:
                 os.close(hearing)
             self._serial += 1
-            staff = _Staff(self._serial, uid, gid, pid, pipe, deque())
+            staff = _Staff(self._serial, uid, gid, pid, time.monotonic(), pipe, deque())
             self._staff[uid, gid] = self._by_pid[pid] = staff
             self._pass(staff.serial, uid, ours.fileno())
         return staff
@@ -272,8 +281,16 @@ class Agent:
                 staff = self._by_pid.pop(pid, None)
                 if staff is not None:
                     self._let_go(staff)
+                    self._judge(staff, status)
                 else:
                     self._logins.reaped(pid, os.waitstatus_to_exitcode(status))
+
+    def _judge(self, staff: _Staff, status: int) -> None:
+        """A worker that fails at once would be forked for every message."""
+        now, identity = time.monotonic(), (staff.uid, staff.gid)
+        count, _ = self._fallen.pop(identity, (0, 0.0))
+        if status and now - staff.born < SHORT_LIFE_S:
+            self._fallen[identity] = (count + 1, now + min(PAUSE_S * 2.0 ** min(count, 10), PAUSE_LIMIT_S))
 
     def _hear_of_deaths(self) -> int:
         """A descriptor that is readable when a child has ended."""
