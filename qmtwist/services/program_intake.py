@@ -64,6 +64,7 @@ class ProgramDraft(ProcessProtocol):
         self._is_over = False
         self._text = b""
         self._process: Any = None  # IProcessTransport names neither pid nor pipes
+        self._message_pipe: Any = None
         self._done: Committed | None = None
         self._result: Receipt | MailError | None = None
 
@@ -72,7 +73,7 @@ class ProgramDraft(ProcessProtocol):
     def write(self, data: bytes) -> bool:
         """Pass it on; False while the program is behind."""
         if not self._is_over:
-            self._process.writeToChild(0, data)
+            self._put(0, data)
         return not self._is_paused
 
     def commit(self, envelope: Envelope, done: Committed) -> None:
@@ -81,7 +82,7 @@ class ProgramDraft(ProcessProtocol):
         if self._result is not None:
             done(self._result)
             return
-        self._process.writeToChild(1, encode_envelope(envelope))
+        self._put(1, encode_envelope(envelope))
         self._process.closeChildFD(0)
         self._process.closeChildFD(1)
 
@@ -90,13 +91,18 @@ class ProgramDraft(ProcessProtocol):
         if not self._is_over:
             self._process.loseConnection()
 
+    def _put(self, descriptor: int, data: bytes) -> None:
+        if descriptor in self._process.pipes:  # or the program has closed it; its exit code tells why
+            self._process.writeToChild(descriptor, data)
+
     # -- Twisted
 
     def connectionMade(self) -> None:
         """The program runs."""
         self._process = self.transport
         self.number = self._process.pid
-        self._process.pipes[0].registerProducer(self, True)
+        self._message_pipe = self._process.pipes[0]
+        self._message_pipe.registerProducer(self, True)
 
     def pauseProducing(self) -> None:
         """The program reads more slowly than the client sends."""
@@ -109,8 +115,10 @@ class ProgramDraft(ProcessProtocol):
             self._on_drain()
 
     def stopProducing(self) -> None:
-        """It does not read any more."""
-        self._is_broken = True
+        """The pipe is closed: by us after the last byte, or by the program before it."""
+        pipe = self._message_pipe
+        is_written = self._done is not None and not pipe.dataBuffer and not pipe._tempDataBuffer
+        self._is_broken = not is_written
         self.resumeProducing()
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
