@@ -51,6 +51,16 @@ class Options(NamedTuple):
     checkpassword: list[bytes]  # words; empty: there are no logins
 
 
+class _Unheard(NamedTuple):
+    """An assertion that its worker has not taken yet, and the answer to the daemon that waits for that."""
+
+    said: bytes
+    answer: bytes
+    number: int
+    local: bytes
+    is_repeated: bool
+
+
 class _Staff(NamedTuple):
     """A worker as the agent knows it."""
 
@@ -60,9 +70,7 @@ class _Staff(NamedTuple):
     pid: int
     born: float
     pipe: int  # what it is told goes in here
-    unheard: deque[
-        tuple[bytes, int, bytes]
-    ]  # assertions to come, each with its lookup and the answer that waits for it
+    unheard: deque[_Unheard]
 
 
 def serve(options: Options, descriptor: int) -> int:
@@ -103,6 +111,7 @@ class Agent:
         self._by_pid: dict[int, _Staff] = {}
         self._fallen: dict[tuple[int, int], tuple[int, float]] = {}  # how often in a row, and until when to wait
         self._serial = 0
+        self._is_leaving = False
         self._poll = select.poll()
         self._poll.register(daemon.fileno(), select.POLLIN)
         self._alarm = self._hear_of_deaths()
@@ -132,6 +141,7 @@ class Agent:
 
     def dismiss(self) -> None:
         """Let the workers finish what they do, and wait for them."""
+        self._is_leaving = True
         for staff in list(self._staff.values()):
             self._let_go(staff)
         self._logins.stop()
@@ -160,12 +170,12 @@ class Agent:
 
     # -- accounts
 
-    def _look_up(self, number: int, local: bytes) -> None:
-        refusal = self._find(number, local)
+    def _look_up(self, number: int, local: bytes, is_repeated: bool = False) -> None:
+        refusal = self._find(number, local, is_repeated)
         if refusal:
             self._answer(spawn.REFUSAL, number, refusal)
 
-    def _find(self, number: int, local: bytes) -> bytes | None:
+    def _find(self, number: int, local: bytes, is_repeated: bool) -> bytes | None:
         """Find the account and let its worker know; or the report that refuses the lookup."""
         if not local:
             return b"K"  # the trash address
@@ -186,24 +196,23 @@ class Agent:
         said = assertion(local, account)
         if len(said) > select.PIPE_BUF:  # a pipe takes up to that whole or not at all
             return _BAD_ACCOUNT
-        staff.unheard.append((said, number, _account_frame(number, account, staff.serial)))
+        answer = _account_frame(number, account, staff.serial)
+        staff.unheard.append(_Unheard(said, answer, number, local, is_repeated))
         self._tell(staff)
         return None
 
     def _tell(self, staff: _Staff) -> None:
         """Let a worker hear what it may do, and only then the daemon."""
         while staff.unheard:
-            said, _, answer = staff.unheard[0]
             try:
-                os.write(staff.pipe, said)
+                os.write(staff.pipe, staff.unheard[0].said)
             except BlockingIOError:
                 self._poll.register(staff.pipe, select.POLLOUT)
                 return
-            except OSError:  # it is gone; the daemon will see that too
+            except OSError:  # it is gone, and about to be reaped
                 self._let_go(staff)
                 return
-            staff.unheard.popleft()
-            self._daemon.send(answer)
+            self._daemon.send(staff.unheard.popleft().answer)
         with contextlib.suppress(KeyError):
             self._poll.unregister(staff.pipe)
 
@@ -261,16 +270,20 @@ class Agent:
         self._daemon.send(spawn.frame(spawn.WORKER, serial, b"%d" % uid), channel)
 
     def _let_go(self, staff: _Staff) -> None:
-        """It hears no more, finishes what it does, and ends. Who waits for it to listen is refused."""
+        """It hears no more, finishes what it does, and ends. What it was to hear is for its successor."""
         if self._staff.get((staff.uid, staff.gid)) is not staff:
             return
         del self._staff[staff.uid, staff.gid]
         with contextlib.suppress(KeyError):
             self._poll.unregister(staff.pipe)
         os.close(staff.pipe)
-        for _, number, _ in staff.unheard:
-            self._answer(spawn.REFUSAL, number, _NO_WORKER)
+        unheard = list(staff.unheard)
         staff.unheard.clear()
+        for lookup in unheard:
+            if lookup.is_repeated or self._is_leaving:
+                self._answer(spawn.REFUSAL, lookup.number, _NO_WORKER)
+            else:
+                self._look_up(lookup.number, lookup.local, is_repeated=True)
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
