@@ -27,6 +27,7 @@ from . import lspawn
 from .batch import Batch, complaint
 from .channel import Channel
 from .forked import Forked
+from .held import Held, Start
 from .local import FORBIDDEN_MODE, Courier, Delivery, Plan, Refusal, find, maildir_pieces, only_maildir, plan
 from .login import greeting
 from .mailbox import Mailboxes
@@ -62,6 +63,7 @@ class Worker:
         self._accounts: dict[bytes, Account] = {}
         self._children = Forked(self._child_ended)
         self._mailboxes = Mailboxes()
+        self._held = Held()
         self._names = maildir.Names()
         self._qmail_local = Watch(terms.home, "qmail-local")
         self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
@@ -126,6 +128,8 @@ class Worker:
                 raise Malformed("this worker is for mailboxes")
             if frame.kind == spawn.DELIVER:
                 self._deliver(frame.number, spawn.parse_order(frame.payload), batch, is_replaced)
+            elif frame.kind == spawn.GO:
+                self._held.go(frame.number)
             elif frame.kind == spawn.CHECK:
                 self._check(frame)
             elif frame.kind in _MAILBOX_KINDS:
@@ -166,7 +170,7 @@ class Worker:
         elif isinstance(message, int) and not stat.S_ISREG(os.fstat(message).st_mode):
             self._report(number, _NO_MESSAGE)
         elif is_replaced:
-            self._run_replacement(number, order, account, message)
+            self._hold(number, message, lambda kept: self._run_replacement(number, order, account, kept))
         else:
             self._follow_plan(number, self._delivery(account, order.local, order.host, order.sender), message, batch)
 
@@ -181,13 +185,22 @@ class Worker:
             return
         path = only_maildir(planned)
         if path is None:
-            self._carry_out(number, planned, message)
+            self._hold(number, message, lambda kept: self._carry_out(number, planned, kept))
         elif failed := batch.add(number, path, maildir_pieces(delivery, message)):
             self._report(*failed)
 
     def _delivery(self, account: Account, local: bytes, host: bytes, sender: bytes) -> Delivery:
         user, _, _, home, dash, ext = account
         return Delivery(user, home, local, dash, ext, host, sender, self._terms.defaultdelivery)
+
+    def _hold(self, number: int, message: Message, start: Start) -> None:
+        """This one needs a process: ask the daemon when."""
+        try:
+            self._held.keep(number, message, start)
+        except OSError:
+            self._report(number, _NO_FORK)
+        else:
+            self._out.append(spawn.frame(spawn.HEAVY, number))
 
     def _carry_out(self, number: int, planned: Plan, message: Message) -> None:
         """In a child: any plan."""

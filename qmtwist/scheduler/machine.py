@@ -6,32 +6,42 @@ when a slot is free, its recipients are started one after the other, and a messa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from .agenda import Agenda
 from .jobs import Job
 from .orders import Closed, Open, Start
 from .retry import SKIP, is_dying, next_attempt
+from .slots import Slots
 
 CHANNELS = ("local", "remote")
 
 
-class _Channel:
-    __slots__ = ("agenda", "current", "limit", "opening", "used")
+class Ended(NamedTuple):
+    """A delivery that has ended, and the one that has its slot now, if one waited for it."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
+    order: Start
+    following: int | None
+
+
+class _Channel:
+    __slots__ = ("agenda", "current", "opening", "slots")
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
         self.agenda = Agenda()
         self.current: Job | None = None  # the job whose recipients are being started
         self.opening: int | None = None
 
 
 class Machine:
-    """Owned by the queue manager; one per queue."""
+    """Owned by the queue manager; one per queue. On the channels named in `ahead` orders are handed over ahead of their
+    slots (see `slots`), and a delivery that needs one must `ask`; on the others each has one from its start.
+    """
 
-    def __init__(self, limits: dict[str, int], lifetime_s: int) -> None:
-        self._channels = {name: _Channel(limits[name]) for name in CHANNELS}
+    def __init__(self, limits: dict[str, int], lifetime_s: int, ahead: Collection[str] = ()) -> None:
+        self._channels = {name: _Channel(Slots(limits[name], name in ahead)) for name in CHANNELS}
         self._jobs: dict[tuple[str, int], Job] = {}
         self._deliveries: dict[int, tuple[Job, int]] = {}
         self._last_delivery = 0
@@ -41,16 +51,16 @@ class Machine:
     # -- what is known
 
     def used(self, channel: str) -> int:
-        """Deliveries in progress."""
-        return self._channels[channel].used
+        """Slots in use."""
+        return self._channels[channel].slots.running
 
     def limit(self, channel: str) -> int:
         """Deliveries allowed at once."""
-        return self._channels[channel].limit
+        return self._channels[channel].slots.limit
 
     def set_limit(self, channel: str, limit: int) -> None:
         """Change a concurrency; deliveries in progress go on."""
-        self._channels[channel].limit = limit
+        self._channels[channel].slots.limit = limit
 
     def is_open(self, number: int) -> bool:
         """Whether a message has a job on any channel, or is being opened."""
@@ -69,7 +79,7 @@ class Machine:
         times = [
             due
             for channel in self._channels.values()
-            if channel.used < channel.limit and (due := channel.agenda.next_due()) is not None and due > now
+            if channel.slots.has_room() and (due := channel.agenda.next_due()) is not None and due > now
         ]
         return min(times, default=None)
 
@@ -97,7 +107,7 @@ class Machine:
         if self.is_stopping:
             return None
         for name, channel in self._channels.items():
-            if channel.used >= channel.limit or channel.opening is not None:
+            if channel.opening is not None or not channel.slots.has_room():
                 continue
             if channel.current is not None:
                 return self._start(channel, channel.current)
@@ -130,11 +140,20 @@ class Machine:
         """Whether a deferral of this delivery is a failure, because the message is too old."""
         return self._deliveries[delivery][0].is_dying
 
-    def ended(self, delivery: int) -> Start:
-        """A report came: the slot is free. `settled` follows when its consequences are on disk."""
-        job, recipient = self._deliveries.pop(delivery)
-        self._channels[job.channel].used -= 1
+    def order(self, delivery: int) -> Start:
+        """What was ordered under this number."""
+        job, recipient = self._deliveries[delivery]
         return Start(delivery, job.channel, job.number, recipient)
+
+    def ask(self, delivery: int) -> bool:
+        """A delivery handed over ahead needs a slot: True, it has one; False, `ended` of another gives it one."""
+        return self._channels[self._deliveries[delivery][0].channel].slots.ask(delivery)
+
+    def ended(self, delivery: int) -> Ended:
+        """A report came: its slot is free. `settled` follows when the consequences are on disk."""
+        order = self.order(delivery)
+        del self._deliveries[delivery]
+        return Ended(order, self._channels[order.channel].slots.ended(delivery))
 
     def settled(self, channel: str, number: int, is_served: bool) -> Closed | None:
         """One recipient is served (or failed for good), or is left for the next pass. Closed: the pass is over."""
@@ -156,7 +175,9 @@ class Machine:
         if not job.waiting:
             channel.current = None
         job.in_delivery += 1
-        channel.used += 1
+        channel.slots.ordered += 1
         self._last_delivery += 1
         self._deliveries[self._last_delivery] = (job, recipient)
+        if not channel.slots.is_ahead_allowed:
+            channel.slots.ask(self._last_delivery)
         return Start(self._last_delivery, job.channel, job.number, recipient)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -24,15 +24,18 @@ from .agentprocess import AgentProcess, launch, why
 from .fdchannel import FdChannel, IAgentReactor
 from .mailboxes import MailboxWorker
 from .recentchecks import RecentChecks
-from .workerlink import WorkerLink
+from .seams import Permit
+from .workerlink import CRASHED, LoggedIn, WorkerLink
 
 PROGRAM = "qmail-lspawn"
 ACCOUNT_TTL_S = 2.0
 ACCOUNT_LIMIT = 10_000
 SIGNATURE_S = 0.5  # users/cdb and the password file are looked at no oftener
 SWEEP_S = 10.0
+WORKER_LIMIT = 100  # above it the worker that was idle longest is let go
+LOOKUP_ATTEMPTS = 3  # a worker may end while the agent names it
+STOP_S = 15.0  # a user's program may run for hours; the daemon does not wait for it
 
-CRASHED = Outcome(Verdict.DEFERRAL, b"qmail-local crashed.\n")
 ABSENT = Outcome(Verdict.DEFERRAL, b"qmail-lspawn is not running. (#4.3.0)\n")
 MANGLED = Outcome(Verdict.DEFERRAL, b"qmail-lspawn sent a mangled report. (#4.3.0)\n")
 FORGOTTEN = Outcome(Verdict.DEFERRAL, b"The account must be looked up again. (#4.3.0)\n")
@@ -46,6 +49,14 @@ class _Known(NamedTuple):
     link: WorkerLink
     until: float
     signature: object
+
+
+class _Lookup(NamedTuple):
+    """A question under way, and who waits for the answer."""
+
+    local: bytes
+    waiting: list[Found]
+    attempt: int
 
 
 class LocalAgent:
@@ -73,14 +84,16 @@ class LocalAgent:
         self._process: AgentProcess | None = None
         self._links: dict[int, WorkerLink] = {}
         self._known: dict[bytes, _Known] = {}
-        self._lookups: dict[int, tuple[bytes, list[Found]]] = {}
+        self._lookups: dict[int, _Lookup] = {}
         self._asked: dict[bytes, int] = {}
         self._logins: dict[int, Deferred[MailboxWorker]] = {}
         self._number = 0
         self._signature: object = None
         self._signature_at = float("-inf")
         self._sweep: IDelayedCall | None = None
-        self._stopped: Deferred[None] | None = None
+        self._stopped: list[Deferred[None]] | None = None
+        self._deadline: IDelayedCall | None = None
+        self._is_lost = False
         self._checks = RecentChecks(reactor)
 
     def start(self) -> None:
@@ -103,7 +116,13 @@ class LocalAgent:
 
     # -- what is asked of it
 
-    def deliver(self, order: spawn.DeliverOrder, descriptor: int | None, report: Callable[[Outcome], None]) -> None:
+    def deliver(
+        self,
+        order: spawn.DeliverOrder,
+        descriptor: int | None,
+        report: Callable[[Outcome], None],
+        permit: Permit | None = None,
+    ) -> None:
         """seams.Courier"""
 
         def found(link: WorkerLink | Outcome) -> None:
@@ -112,7 +131,7 @@ class LocalAgent:
                     os.close(descriptor)
                 report(link)
             else:
-                link.deliver(order, descriptor, lambda frame: self._delivered(order, descriptor, report, frame))
+                link.deliver(order, descriptor, lambda frame: self._delivered(order, report, permit, frame), permit)
 
         self._find(order.local, found)
 
@@ -136,17 +155,20 @@ class LocalAgent:
 
         Fails with Permanent: wrong; with Temporary: cannot tell.
         """
-        if self._channel is None or not self._channel.is_open:
-            raise Temporary(ABSENT.text.decode())
+        if self._channel is None or not self._channel.is_open or self._stopped is not None:
+            return fail(Temporary(ABSENT.text.decode()))
         self._number = self._number % 0xFFFFFFFF + 1
         done = self._logins[self._number] = Deferred()
         self._send(spawn.LOGIN, self._number, b"%s\0%s\0%s\0" % (name, secret, challenge))
         return done
 
     def stop(self) -> Deferred[None]:
-        """Take no more orders; fires when the workers have finished and the agent has gone."""
-        if self._stopped is None:
-            self._stopped = Deferred()
+        """Take no more orders; fires when the workers have finished and the agent has gone, or after 15 seconds."""
+        done: Deferred[None] = Deferred()
+        if self._stopped is not None:
+            self._stopped.append(done)
+        else:
+            self._stopped = [done]
             if self._sweep is not None:
                 self._sweep.cancel()
                 self._sweep = None
@@ -154,17 +176,18 @@ class LocalAgent:
                 link.finish()
             if self._channel is not None:
                 self._channel.finish()
-            if self._process is None:
-                return succeed(None)
-        return self._stopped
+            self._deadline = self._reactor.callLater(STOP_S, self._leave)
+        if self._process is None:
+            self._leave()
+        return done
 
     # -- deliveries
 
     def _delivered(
         self,
         order: spawn.DeliverOrder,
-        descriptor: int | None,
         report: Callable[[Outcome], None],
+        permit: Permit | None,
         frame: Frame | None,
     ) -> None:
         if frame is None:
@@ -172,11 +195,13 @@ class LocalAgent:
         elif frame.kind == spawn.UNKNOWN:
             self._known.pop(order.local, None)
             # its descriptor is closed by now; the next attempt brings a new one
-            report(FORGOTTEN) if order.message is None else self._deliver_again(order, report)
+            report(FORGOTTEN) if order.message is None else self._deliver_again(order, report, permit)
         else:
             report(parse_report(frame.payload) or MANGLED)
 
-    def _deliver_again(self, order: spawn.DeliverOrder, report: Callable[[Outcome], None]) -> None:
+    def _deliver_again(
+        self, order: spawn.DeliverOrder, report: Callable[[Outcome], None], permit: Permit | None
+    ) -> None:
         def answered(frame: Frame | None) -> None:
             if frame is None or frame.kind == spawn.UNKNOWN:
                 report(CRASHED if frame is None else FORGOTTEN)
@@ -184,7 +209,7 @@ class LocalAgent:
                 report(parse_report(frame.payload) or MANGLED)
 
         def found(link: WorkerLink | Outcome) -> None:
-            report(link) if isinstance(link, Outcome) else link.deliver(order, None, answered)
+            report(link) if isinstance(link, Outcome) else link.deliver(order, None, answered, permit)
 
         self._find(order.local, found)
 
@@ -233,12 +258,15 @@ class LocalAgent:
             return
         asked = self._asked.get(local)
         if asked is not None:
-            self._lookups[asked][1].append(found)
-            return
+            self._lookups[asked].waiting.append(found)
+        else:
+            self._look_up(_Lookup(local, [found], 1))
+
+    def _look_up(self, lookup: _Lookup) -> None:
         self._number = self._number % 0xFFFFFFFF + 1
-        self._asked[local] = self._number
-        self._lookups[self._number] = (local, [found])
-        self._send(spawn.LOOKUP, self._number, local)
+        self._asked[lookup.local] = self._number
+        self._lookups[self._number] = lookup
+        self._send(spawn.LOOKUP, self._number, lookup.local)
 
     def _look(self, now: float) -> object:
         if now - self._signature_at >= SIGNATURE_S:
@@ -248,7 +276,7 @@ class LocalAgent:
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == spawn.ACCOUNT:
-            self._answered(frame.number, self._links[int(frame.payload.rpartition(b"\0")[2])])
+            self._answered(frame.number, self._links.get(int(frame.payload.rpartition(b"\0")[2]), CRASHED))
         elif frame.kind == spawn.REFUSAL:
             self._answered(frame.number, parse_report(frame.payload) or MANGLED)
         elif frame.kind == spawn.WORKER and self._channel is not None:
@@ -263,17 +291,26 @@ class LocalAgent:
         if login is not None:
             _settle_login(login, answer)
             return
-        local, waiting = self._lookups.pop(number, (b"", []))
-        self._asked.pop(local, None)
+        lookup = self._lookups.pop(number, None)
+        if lookup is None:
+            return
+        self._asked.pop(lookup.local, None)
+        if answer is CRASHED and lookup.attempt < LOOKUP_ATTEMPTS:
+            # The worker has ended since the agent named it; the agent knows that by now.
+            self._look_up(lookup._replace(attempt=lookup.attempt + 1))
+            return
         if isinstance(answer, WorkerLink):
-            now = self._reactor.seconds()
-            self._known.pop(local, None)
-            self._known[local] = _Known(answer, now + ACCOUNT_TTL_S, self._look(now))
-            answer.used_at = now
-            if len(self._known) > ACCOUNT_LIMIT:
-                del self._known[next(iter(self._known))]
-        for found in waiting:
+            self._remember(lookup.local, answer)
+        for found in lookup.waiting:
             found(answer)
+
+    def _remember(self, local: bytes, link: WorkerLink) -> None:
+        now = self._reactor.seconds()
+        self._known.pop(local, None)
+        self._known[local] = _Known(link, now + ACCOUNT_TTL_S, self._look(now))
+        link.used_at = now
+        if len(self._known) > ACCOUNT_LIMIT:
+            del self._known[next(iter(self._known))]
 
     # -- workers
 
@@ -282,6 +319,10 @@ class LocalAgent:
         self._links[serial] = WorkerLink(self._reactor, serial, uid, descriptor, now, self._dismissed)
         if self._sweep is None and self._stopped is None:
             self._sweep = self._reactor.callLater(SWEEP_S, self._sweep_links)
+        if len(self._links) > WORKER_LIMIT:
+            idle = [link for link in self._links.values() if link.is_idle() and link.serial != serial]
+            if idle:
+                min(idle, key=lambda link: link.used_at).close()
 
     def _dismissed(self, link: WorkerLink) -> None:
         self._links.pop(link.serial, None)
@@ -303,50 +344,39 @@ class LocalAgent:
             self._channel.send(spawn.frame(kind, number, payload))
 
     def _hung_up(self) -> None:
-        """Its socket has ended, so what was asked will not be answered."""
+        """Its socket has ended, so what was asked will not be answered; it ends itself when its workers have."""
         for number in [*self._lookups, *self._logins]:
             self._answered(number, ABSENT)
-        if self._process is not None and self._stopped is None:
-            self._process.kill()
+        if self._stopped is None:
+            self._lose(b"it hung up")
 
     def _ended(self, reason: Failure) -> None:
         self._process = None
+        if self._stopped is None:
+            self._lose(why(reason))
+        else:
+            self._leave()
         if self._channel is not None:
             self._channel.drain()
+
+    def _lose(self, why_: bytes) -> None:
+        """It cannot be started again. What its workers have in hand still ends well, as far as they tell."""
+        if not self._is_lost:
+            self._is_lost = True
+            self._log(b"alert: qmail-lspawn is gone: " + why_)
+            self._on_lost()
+
+    def _leave(self) -> None:
+        """The end of `stop`, whatever still runs."""
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
         for link in list(self._links.values()):
-            link.close()
-        if self._stopped is not None:
-            self._stopped.callback(None)
-            return
-        self._log(b"alert: qmail-lspawn is gone: " + why(reason))
-        self._on_lost()
-
-
-class LoggedIn:
-    """A worker that a checkpassword program made the user of; for one session (mailboxes.MailboxWorker)."""
-
-    local = b""  # it serves one account, whatever is named
-
-    def __init__(self, link: WorkerLink) -> None:
-        self._link = link
-        link.mailboxes += 1
-
-    def request(self, kind: bytes, payload: bytes) -> Deferred[tuple[Frame, int | None]]:
-        """MailboxWorker"""
-        answer: Deferred[tuple[Frame, int | None]] = Deferred()
-
-        def answered(frame: Frame | None) -> None:
-            if frame is None:
-                answer.errback(Temporary(CRASHED.text.decode()))
-            else:
-                answer.callback((frame, None))
-
-        self._link.send(kind, payload, answered)
-        return answer
-
-    def release(self) -> None:
-        """MailboxWorker"""
-        self._link.close()
+            link.drain()
+        if self._channel is not None:
+            self._channel.close()
+        waiting, self._stopped = self._stopped or [], []
+        for done in waiting:
+            done.callback(None)
 
 
 def _settle_login(login: Deferred[MailboxWorker], answer: WorkerLink | Outcome) -> None:

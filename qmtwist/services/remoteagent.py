@@ -15,6 +15,7 @@ from qmtwist.wire import spawn
 
 from .agentprocess import AgentProcess, launch, why
 from .fdchannel import FdChannel, IAgentReactor
+from .seams import Permit
 
 PROGRAM = "qmail-rspawn"
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = 1.0, 60.0, 60.0
@@ -66,8 +67,10 @@ class RemoteAgent:
         self._channel = FdChannel(self._reactor, ours, self._take, self._hung_up)
         self._channel.send(spawn.frame(spawn.HELLO, 0, b"%d" % spawn.VERSION))
 
-    def deliver(self, order: spawn.DeliverOrder, descriptor: int | None, report: Report) -> None:
-        """See seams.Courier."""
+    def deliver(
+        self, order: spawn.DeliverOrder, descriptor: int | None, report: Report, permit: Permit | None = None
+    ) -> None:
+        """See seams.Courier; nothing comes ahead of its slot here."""
         channel = self._channel
         if channel is None or not channel.is_open or self._stopped is not None:
             if descriptor is not None:

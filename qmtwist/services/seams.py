@@ -65,11 +65,22 @@ class RecipientCheck(Protocol):
         """True: yes or not ours to say. False: no such mailbox. None: undecidable, so accept."""
 
 
+Permit = Callable[[Callable[[], None]], None]
+"""Asked for a slot: calls its argument when there is one, at once or later."""
+
+
 class Courier(Protocol):
     """An agent that delivers: the local or the remote one."""
 
-    def deliver(self, order: DeliverOrder, descriptor: int | None, report: Callable[[Outcome], None]) -> None:
+    def deliver(
+        self,
+        order: DeliverOrder,
+        descriptor: int | None,
+        report: Callable[[Outcome], None],
+        permit: Permit = ...,
+    ) -> None:
         """Deliver; `report` is called exactly once, from the reactor, whatever happens to the agent.
 
-        `descriptor` holds the message when `order.message` is None; the courier closes it.
+        `descriptor` holds the message when `order.message` is None; the courier closes it. A courier that gets orders
+        ahead of their slots asks `permit` before it begins one that needs a process of its own.
         """

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFDSet
 
+from qmtwist.mail.errors import Temporary
+from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.wire import spawn
 from qmtwist.wire.spawn import Frame
 
 from .fdchannel import FdChannel
+from .seams import Permit
+
+CRASHED = Outcome(Verdict.DEFERRAL, b"qmail-local crashed.\n")
 
 Answered = Callable[[Frame | None], None]  # None: the worker is gone, and whether it did the work is unknown
 
@@ -33,6 +40,7 @@ class WorkerLink:
         self.mailboxes = 0  # open ones; they end with the worker
         self._on_lost = on_lost
         self._pending: dict[int, Answered] = {}
+        self._permits: dict[int, Permit] = {}
         self._number = 0
         connection = socket.socket(fileno=descriptor)
         self._channel = FdChannel(reactor, connection, self._take, self._lost)
@@ -51,14 +59,22 @@ class WorkerLink:
         number = self._next(answered)
         self._channel.send(spawn.frame(kind, number, payload))
 
-    def deliver(self, order: spawn.DeliverOrder, descriptor: int | None, answered: Answered) -> None:
-        """Send a delivery; `answered` is called once, and the descriptor closed."""
+    def deliver(
+        self, order: spawn.DeliverOrder, descriptor: int | None, answered: Answered, permit: Permit | None
+    ) -> None:
+        """Send a delivery; `answered` is called once, and the descriptor closed. `permit`: see seams.Courier."""
         number = self._next(answered)
+        if permit is not None:
+            self._permits[number] = permit
         self._channel.send(spawn.encode_order(number, order), () if descriptor is None else (descriptor,))
 
     def close(self) -> None:
         """Hang up: the worker ends when it has finished what it does."""
         self._channel.close()
+
+    def drain(self) -> None:
+        """Take the answers that have come, and hang up."""
+        self._channel.drain()
 
     def finish(self) -> None:
         """Send no more; the answers that are due still come."""
@@ -70,12 +86,48 @@ class WorkerLink:
         return self._number
 
     def _take(self, frame: Frame) -> None:
+        permit = self._permits.pop(frame.number, None)
+        if frame.kind == spawn.HEAVY:
+            go = partial(self._go, frame.number)
+            go() if permit is None else permit(go)
+            return
         answered = self._pending.pop(frame.number, None)
         if answered is not None:
             answered(frame)
 
+    def _go(self, number: int) -> None:
+        self._channel.send(spawn.frame(spawn.GO, number))
+
     def _lost(self) -> None:
         self._on_lost(self)
+        self._permits.clear()
         pending, self._pending = self._pending, {}
         for answered in pending.values():
             answered(None)
+
+
+class LoggedIn:
+    """A worker that a checkpassword program made the user of; for one session (mailboxes.MailboxWorker)."""
+
+    local = b""  # it serves one account, whatever is named
+
+    def __init__(self, link: WorkerLink) -> None:
+        self._link = link
+        link.mailboxes += 1
+
+    def request(self, kind: bytes, payload: bytes) -> Deferred[tuple[Frame, int | None]]:
+        """MailboxWorker"""
+        answer: Deferred[tuple[Frame, int | None]] = Deferred()
+
+        def answered(frame: Frame | None) -> None:
+            if frame is None:
+                answer.errback(Temporary(CRASHED.text.decode()))
+            else:
+                answer.callback((frame, None))
+
+        self._link.send(kind, payload, answered)
+        return answer
+
+    def release(self) -> None:
+        """MailboxWorker"""
+        self._link.close()

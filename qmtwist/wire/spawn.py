@@ -69,16 +69,19 @@ class FrameReader:
 
 HELLO = b"h"  # both: payload is the version in digits; the first frame each way
 LOOKUP = b"l"  # to agent: payload is a local part
-ACCOUNT = b"a"  # from agent: uid NUL user NUL home NUL dash NUL ext, for the lookup of this number
+ACCOUNT = b"a"  # from agent: uid NUL user NUL home NUL dash NUL ext NUL serial of the worker, for this lookup or login
 REFUSAL = b"r"  # from agent, worker: a report (letter and text) for the order of this number
 WORKER = b"w"  # from agent: number is a worker's serial, payload its uid; its channel is attached
 LOST = b"x"  # to agent: the worker with this serial has hung up; payload is its uid
 LOGIN = b"c"  # to agent: run the checkpassword program; payload name NUL secret NUL challenge NUL
+# A worker that a checkpassword program started greets the agent with HELLO: version NUL uid NUL gid NUL user NUL home.
 
 # -- kinds: daemon <-> worker (the channel that came with WORKER)
 
 DELIVER = b"d"  # to worker: see DeliverOrder
 REPORT = b"R"  # from worker: letter and text
+HEAVY = b"H"  # from worker: this delivery needs a process of its own, and waits for GO
+GO = b"G"  # to worker: begin it
 CHECK = b"k"  # to worker: local NUL host; is there a mailbox? answered by CHECKED
 CHECKED = b"K"  # from worker: b"y" yes, b"n" no, b"?" undecidable
 UNKNOWN = b"u"  # from worker: it has no account for that local part (any more); look it up again
@@ -92,7 +95,7 @@ LEFT = b"Q"  # from worker: number of messages that could not be deleted, in dig
 
 # -- kind: root agent -> worker (the worker's own pipe from the agent)
 
-ASSERT = b"A"  # local NUL user NUL home NUL dash NUL ext: what the worker may do for that local part
+ASSERT = b"A"  # local NUL user NUL uid NUL gid NUL home NUL dash NUL ext: what the worker may do for that local part
 
 
 class DeliverOrder(NamedTuple):

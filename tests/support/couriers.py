@@ -16,7 +16,7 @@ from qmtwist.control.settings import SendSettings
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.outcome import Outcome, Verdict
-from qmtwist.services.seams import Intake, Origin, Receipt
+from qmtwist.services.seams import Intake, Origin, Permit, Receipt
 from qmtwist.services.send.queue import Queue
 from qmtwist.services.telemetry import Telemetry
 from qmtwist.store import trigger
@@ -83,8 +83,20 @@ class ScriptedCourier:
         self._desk = desk
         self._channel = channel
 
-    def deliver(self, order: DeliverOrder, descriptor: int | None, report: Callable[[Outcome], None]) -> None:
+    def deliver(
+        self,
+        order: DeliverOrder,
+        descriptor: int | None,
+        report: Callable[[Outcome], None],
+        permit: Permit | None = None,
+    ) -> None:
         """Note it, and report what the script says; a delivery that the script holds waits in `desk.held`."""
+        if permit is not None and self._channel == "local":
+            permit(lambda: self._begin(order, descriptor, report))
+        else:
+            self._begin(order, descriptor, report)
+
+    def _begin(self, order: DeliverOrder, descriptor: int | None, report: Callable[[Outcome], None]) -> None:
         desk = self._desk
         content = order.message
         if descriptor is not None:

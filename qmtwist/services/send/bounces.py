@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from qmtwist.mail.envelope import Envelope
-from qmtwist.mail.errors import MailError
+from qmtwist.mail.errors import MailError, Temporary
 from qmtwist.rules.bounce import TRUNCATED, BounceStyle, BounceTo, bounce_head
 from qmtwist.services.seams import Intake, Origin, Receipt
 
@@ -32,14 +33,12 @@ class Bounces:
         now: int,
         done: Callable[[Receipt | MailError], None],
     ) -> None:
-        """Queue the bounce; `done` hears of it once.
+        """Queue the bounce; `done` hears of it once, perhaps at once.
 
-        :raises MailError: the queue takes nothing now.
-        :raises OSError: the message cannot be read.
+        :raises MailError: the queue takes nothing now; `done` is not called.
         """
-        Injection(self._intake, self._origin, mail, to, done).begin(
-            bounce_head(mail.sender, to, paragraphs, style, now)
-        )
+        head = bounce_head(mail.sender, to, paragraphs, style, now)
+        Injection(self._intake, self._origin, mail, to, done).begin(head)
 
 
 class Injection:
@@ -49,32 +48,36 @@ class Injection:
         self, intake: Intake, origin: Origin, mail: Mail, to: BounceTo, done: Callable[[Receipt | MailError], None]
     ) -> None:
         self._draft = intake.open(origin, self._go_on)
-        self._pieces: Iterator[bytes] = iter(())
+        self._pieces: Iterator[bytes] | None = None
         self._mail = mail
         self._to = to
         self._done = done
 
     def begin(self, head: bytes) -> None:
         """Write the head, then the copy as fast as the queue takes it."""
-        try:
-            self._pieces = self._copy()
-            self._draft.write(head)
-            self._go_on()
-        except BaseException:
-            self._draft.abandon()
-            raise
+        self._pieces = chain((head,), self._copy())
+        self._go_on()
 
     def _go_on(self) -> None:
-        for piece in self._pieces:
-            if not self._draft.write(piece):
-                return
+        if self._pieces is None:
+            return
+        try:
+            for piece in self._pieces:
+                if not self._draft.write(piece):
+                    return  # we are called again when the disk has caught up
+        except OSError as error:
+            self._pieces = None
+            self._draft.abandon()
+            self._done(Temporary(f"unable to read message: {error}", "4.3.0"))
+            return
+        self._pieces = None
         self._draft.commit(Envelope(self._to.sender, (self._to.recipient,)), self._done)
 
     def _copy(self) -> Iterator[bytes]:
         if isinstance(self._mail, JournalMail):
-            content = self._mail.read()
-            return iter([content])
-        return copy_of_file(self._mail)
+            yield self._mail.read()
+        else:
+            yield from copy_of_file(self._mail)
 
 
 def copy_of_file(mail: FileMail, limit_bytes: int = COPY_LIMIT_BYTES) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from twisted.python.failure import Failure
 
 from qmtwist.logbook.facts import Bounced, MessageEnded, TripleBounce
 from qmtwist.mail.errors import MailError
@@ -62,9 +62,9 @@ class Ending:
         manager.busy += 1
         try:
             self._bounces.inject(mail, to, notes, style, manager.now(), lambda result: self._injected(mail, result))
-        except (MailError, OSError) as error:
+        except MailError as error:
             manager.step_done()
-            self._bounce_trouble(mail, str(error))
+            self._bounce_trouble(mail, error.text)
 
     def _style(self) -> BounceStyle:
         settings = self._manager.settings
@@ -90,20 +90,23 @@ class Ending:
             manager.note(journal_records.end(mail.number))
             manager.forget(mail)
             return
-        self._in_thread(lambda: _remove_files(manager.layout, mail.number), lambda: manager.forget(mail))
+        self._remove(mail)
 
-    def _in_thread(self, work: Callable[[], None], done: Callable[[], None]) -> None:
+    def _remove(self, mail: Mail) -> None:
         manager = self._manager
 
-        def trouble(failure: object) -> None:
-            manager.telemetry.notice("warning", f"unable to clean up: {failure}")
-
-        def finished(_: None) -> None:
+        def removed(_: None) -> None:
             manager.step_done()
-            done()
+            manager.forget(mail)
+
+        def trouble(failure: Failure) -> None:
+            name = f"mess/{mail.number % 23}/{mail.number}"
+            manager.telemetry.notice("warning", f"unable to clean up {name}, will try later: {failure.value}")
+            manager.step_done()
+            manager.later(SLEEP_SYSFAIL_S, lambda: self._remove(mail))
 
         manager.busy += 1
-        manager.disk.run(work).addErrback(trouble).addCallback(finished)
+        manager.disk.run(_remove_files, manager.layout, mail.number).addCallbacks(removed, trouble)
 
     # -- rest
 
@@ -141,10 +144,10 @@ class Ending:
         manager.step_done()
         self._rest_some()
 
-    def _restless(self, batch: list[JournalMail], failure: object) -> None:
+    def _restless(self, batch: list[JournalMail], failure: Failure) -> None:
         """The disk refused: they stay in the journal and in memory, and are tried again from there."""
         manager = self._manager
-        manager.telemetry.notice("warning", f"trouble putting messages into queue files: {failure}")
+        manager.telemetry.notice("warning", f"trouble putting messages into queue files: {failure.value}")
         for mail in batch:
             mail.is_leaving = False
             for channel, due in mail.retry_at.items():
@@ -152,6 +155,7 @@ class Ending:
             mail.retry_at.clear()
         self._is_resting = False
         manager.step_done()
+        self._rest_some()
 
     # -- old segments
 
@@ -172,7 +176,11 @@ class Ending:
     def _copy(self, mail: JournalMail) -> None:
         """Write its records again, where they will live longer, and let go of the old place."""
         manager = self._manager
-        first, *others = mail.copy_records()
+        try:
+            first, *others = mail.copy_records()
+        except OSError as error:
+            manager.telemetry.notice("warning", f"trouble reading message {mail.number} in the journal: {error}")
+            return
 
         def settled(result: Place | OSError) -> None:
             if isinstance(result, OSError):

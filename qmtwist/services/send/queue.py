@@ -19,6 +19,7 @@ from qmtwist.services.intake import JournalIntake
 from qmtwist.services.seams import Courier, Intake, Origin
 from qmtwist.services.telemetry import Telemetry
 from qmtwist.store import trigger
+from qmtwist.store.journal import records as journal_records
 from qmtwist.store.journal.writer import Journal
 from qmtwist.store.queue import clean, numbers
 from qmtwist.store.queue.layout import Layout
@@ -215,22 +216,34 @@ class Queue:
     def on_idle(self) -> None:
         """lifecycle.Staff"""
         for loop in self._loops:
-            loop.stop()
+            if loop.running:
+                loop.stop()
         if self._trigger is not None:
             self._reactor.removeReader(self._trigger_reader)
             self._trigger.close()
-        resting = [mail.resting() for mail in self.manager.mail.values() if isinstance(mail, JournalMail)]
+        waiting = [mail for mail in self.manager.mail.values() if isinstance(mail, JournalMail)]
+        resting = self.disk.run(self._put_all_to_rest, waiting)
+        resting.addErrback(self._restless).addCallback(lambda _: self._life.rested())
 
-        def work() -> None:
-            for start in range(0, len(resting), REST_BATCH):
-                put_to_rest(self.layout, resting[start : start + REST_BATCH])
-            self.journal.close()
-            self.journal.remove()
+    def _put_all_to_rest(self, waiting: list[JournalMail]) -> None:
+        """In the disk thread. Whatever fails, the journal is closed with all its marks, and stays if it is needed."""
+        problem: OSError | None = None
+        for start in range(0, len(waiting), REST_BATCH):
+            batch = waiting[start : start + REST_BATCH]
+            try:
+                put_to_rest(self.layout, [mail.resting() for mail in batch])
+            except OSError as error:
+                problem = error
+            else:
+                for mail in batch:
+                    self.journal.note(journal_records.moved(mail.number))
+        self.journal.close()
+        if problem is not None:
+            raise problem
+        self.journal.remove()
 
-        self.disk.run(work).addErrback(self._restless).addCallback(lambda _: self._life.rested())
-
-    def _restless(self, failure: object) -> None:
-        self.telemetry.notice("alert", f"messages stay in the journal until the next start: {failure}")
+    def _restless(self, failure: Failure) -> None:
+        self.telemetry.notice("alert", f"messages stay in the journal until the next start: {failure.value}")
 
     def on_stopped(self) -> None:
         """lifecycle.Staff"""

@@ -77,12 +77,15 @@ class QueueManager:
         self.busy = 0  # steps on their way to disk, without which nobody may leave
         self.on_quiet: Callable[[], None] = lambda: None  # asked whenever something may have become idle
         limits = {"local": settings.concurrencylocal, "remote": settings.concurrencyremote}
-        self.machine = Machine(limits, settings.queuelifetime_s)
+        self.machine = Machine(limits, settings.queuelifetime_s, ahead=("local",))
         self._reactor = reactor
         self._routes = routes_of(settings)
         self._couriers: dict[str, Courier] = {}
         self._kept_bytes = 0
         self._timer: IDelayedCall | None = None
+        self._deliveries = 0
+        self._begun: dict[int, int] = {}  # the machine's number of a delivery: the log's
+        self._held: dict[int, Callable[[], None]] = {}  # what begins a delivery when its slot is free
         self._is_pumping = False
         self._is_note_waiting = False
         self._crowd_looked_at = 0.0
@@ -110,12 +113,12 @@ class QueueManager:
         """Channel and rewritten recipient."""
         return route(recipient, self._routes)
 
-    def status(self) -> None:
+    def status(self, more_local: int = 0) -> None:
         """Log the deliveries in progress."""
         machine = self.machine
         self.telemetry.fact(
             Status(
-                machine.used("local"),
+                min(machine.used("local") + more_local, machine.limit("local")),
                 machine.limit("local"),
                 machine.used("remote"),
                 machine.limit("remote"),
@@ -237,16 +240,15 @@ class QueueManager:
             self._closed(closed)
 
     def _start(self, order: Start) -> None:
+        ticket, channel = order.delivery, order.channel
         mail = self.mail[order.number]
-        recipient = mail.address(order.channel, order.recipient)
-        self.telemetry.fact(DeliveryStarted(order.delivery, order.number, order.channel, recipient))
-        self.status()
-        local, host = split(recipient)
-        report = partial(self._reported, order.delivery)
+        if channel == "remote":
+            self._begin(order)
+        local, host = split(mail.address(channel, order.recipient))
+        report = partial(self._reported, ticket)
         if host is None:
             report(_NO_HOST)
             return
-        sender = expand(mail.sender, recipient)
         descriptor, content = None, None
         try:
             if isinstance(mail, JournalMail):
@@ -256,17 +258,41 @@ class QueueManager:
         except OSError:
             report(_UNREADABLE)
             return
-        self._couriers[order.channel].deliver(DeliverOrder(sender, local, host, content), descriptor, report)
+        sender = expand(mail.sender, local + b"@" + host)
+        delivery = DeliverOrder(sender, local, host, content)
+        self._couriers[channel].deliver(delivery, descriptor, report, partial(self._permit, ticket))
+
+    def _begin(self, order: Start, is_light: bool = False) -> None:
+        """The delivery begins, and gets its number; a light one needs no process, and begins when it ends."""
+        self._deliveries += 1
+        self._begun[order.delivery] = self._deliveries
+        recipient = self.mail[order.number].address(order.channel, order.recipient)
+        self.telemetry.fact(DeliveryStarted(self._deliveries, order.number, order.channel, recipient))
+        self.status(int(is_light))
+
+    def _permit(self, ticket: int, go: Callable[[], None]) -> None:
+        """A delivery that was handed over ahead needs a process: now, or when a slot is free."""
+        if self.machine.ask(ticket):
+            self._begin(self.machine.order(ticket))
+            go()
+        else:
+            self._held[ticket] = go
 
     # -- reports
 
-    def _reported(self, delivery: int, outcome: Outcome) -> None:
+    def _reported(self, ticket: int, outcome: Outcome) -> None:
         verdict, text = outcome
-        if verdict is Verdict.DEFERRAL and self.machine.is_last_try(delivery):
+        if verdict is Verdict.DEFERRAL and self.machine.is_last_try(ticket):
             verdict, text = Verdict.FAILURE, text + GIVING_UP
-        order = self.machine.ended(delivery)
-        self.telemetry.fact(DeliveryEnded(delivery, _KIND[verdict], text))
+        if ticket not in self._begun:
+            self._begin(self.machine.order(ticket), is_light=True)
+        self._held.pop(ticket, None)
+        order, following = self.machine.ended(ticket)
+        self.telemetry.fact(DeliveryEnded(self._begun.pop(ticket), _KIND[verdict], text))
         self.status()
+        if following is not None:
+            self._begin(self.machine.order(following))
+            self._held.pop(following)()
         mail = self.mail[order.number]
         if verdict is Verdict.DEFERRAL:
             self._settle(order, False)

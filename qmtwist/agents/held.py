@@ -1,0 +1,40 @@
+"""Deliveries that need a process of their own, and wait until the daemon lets them have one.
+
+Deliveries into maildirs are done one after the other by the worker itself, however many orders it holds; a program, an
+mbox or a forward costs a process, and of those no more than concurrencylocal may run at once, over all users. Only
+the daemon can count that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from qmtwist.store.content import Message
+
+Start = Callable[[Message], None]
+
+
+class Held:
+    """Made by a worker; what is left when it ends was never begun."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[Message, Start]] = {}
+
+    def keep(self, number: int, message: Message, start: Start) -> None:
+        """Hold an order; its message is kept open until then.
+
+        :raises OSError: no descriptor is to be had.
+        """
+        self._waiting[number] = (os.dup(message) if isinstance(message, int) else message, start)
+
+    def go(self, number: int) -> None:
+        """The daemon says so; one that is not held is not begun."""
+        message, start = self._waiting.pop(number, (b"", None))
+        if start is None:
+            return
+        try:
+            start(message)
+        finally:
+            if isinstance(message, int):
+                os.close(message)
