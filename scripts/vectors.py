@@ -13,6 +13,7 @@ Arguments are handed to the runner: `scripts/vectors --only smtpd -v`.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -106,9 +107,12 @@ def show_differences(differences: list[dict[str, str]]) -> None:
     """A few lines of each, enough to recognise it."""
     for difference in differences:
         print(f"  {difference['what']}:")
-        for sign, key in (("-", "expected"), ("+", "actual")):
-            for line in str(difference[key]).splitlines()[:6]:
-                print(f"    {sign} {line[:160]}")
+        sides = [str(difference[key]).splitlines() for key in ("expected", "actual")]
+        changed = [
+            line for line in difflib.unified_diff(*sides, n=0, lineterm="") if line[:2] not in ("--", "++", "@@")
+        ]
+        for line in changed[:20]:
+            print(f"    {line[:1]} {line[1:160]}")
 
 
 def main(arguments: list[str]) -> int:

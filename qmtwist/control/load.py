@@ -164,9 +164,11 @@ class Directory:
         self.errors.append(Complaint(row.name, line, text))
 
     def parse_line(self, row: Row, data: bytes) -> Value:
+        """One line as it stands."""
         return grammar.parse_line(data)
 
     def parse_host(self, row: Row, data: bytes) -> Value:
+        """A host name."""
         host = grammar.parse_line(data)
         if b"@" in host or b" " in host or b"\t" in host:
             self._warn(row, 1, f"{_quoted(host)} does not look like a host name")
@@ -186,6 +188,7 @@ class Directory:
         return min(max(number, row.minimum), row.maximum)
 
     def parse_hosts(self, row: Row, data: bytes) -> Value:
+        """A list of host names."""
         lines = grammar.numbered_lines(data)
         for number, line in lines:
             if b"@" in line or b"*" in line or line[:1] in b" \t":
@@ -193,6 +196,7 @@ class Directory:
         return grammar.parse_names([line for _, line in lines])
 
     def parse_addresses(self, row: Row, data: bytes) -> Value:
+        """A list of addresses, or of `@host`."""
         lines = grammar.numbered_lines(data)
         for number, line in lines:
             if b"@" not in line:
@@ -200,6 +204,7 @@ class Directory:
         return grammar.parse_names([line for _, line in lines])
 
     def parse_map(self, row: Row, data: bytes) -> Value:
+        """Lines `key:value`; the last one of a key counts."""
         lines = grammar.numbered_lines(data)
         seen: dict[bytes, int] = {}
         for number, line in lines:
@@ -212,9 +217,11 @@ class Directory:
         return grammar.parse_map([line for _, line in lines])
 
     def parse_servers(self, row: Row, data: bytes) -> Value:
+        """A list of servers, with or without port."""
         return tuple(grammar.parse_list(data))
 
     def parse_endpoints(self, row: Row, data: bytes) -> Value:
+        """Twisted endpoint descriptions, one a line."""
         lines = grammar.numbered_lines(data)
         for number, line in lines:
             if b":" not in line or line[:1] in b" \t:":
@@ -222,6 +229,7 @@ class Directory:
         return tuple(line for _, line in lines)
 
     def parse_delivery(self, row: Row, data: bytes) -> Value:
+        """Delivery instructions, as many lines as there are."""
         text = grammar.parse_text(data)
         if not text.strip():
             self._refuse(row, 0, "is empty and would throw mail away; write ./Mailbox, ./Maildir/ or, to mean it, #")

@@ -13,11 +13,13 @@ PUBLIC_SMTP = b"tcp:25"
 PUBLIC_POP3 = b"tcp:110"
 
 
-def _host(name: str, reader: str, purpose: str, show: str, field: str = "") -> Row:
+def _host(name: str, reader: str, purpose: str, show: str, field: str = "", needs_restart: bool = False) -> Row:
     """A classic host name that is control/me unless said otherwise."""
+    shown = Show(show)
     return Row(
-        name, Kind.HOST, name.encode(), reader, purpose, field, follows_me=True, is_classic=True, show=Show(show)
-    )
+        name, Kind.HOST, name.encode(), reader, purpose, field, follows_me=True, is_classic=True, show=shown,
+        needs_restart=needs_restart,
+    )  # fmt: skip
 
 
 def _classic_number(
@@ -105,6 +107,7 @@ CLASSIC: tuple[Row, ...] = (
         "host of an envelope recipient without `@`",
         "Presumed domain name is ",
         "send.envnoathost",
+        needs_restart=True,
     ),
     _host("helohost", "qmail-remote", "our name when we greet other servers", "SMTP client HELO host name is "),
     _host("idhost", "qmail-inject", "host in a Message-ID that we make", "Message-ID host name is "),

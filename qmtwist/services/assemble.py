@@ -41,7 +41,7 @@ from .send.queue import Queue
 from .signals import Signals
 from .smtpclerk import Staff
 from .smtpd import SmtpFactory, make_smtp_factory
-from .telemetry import LogPipe, Telemetry
+from .telemetry import LogPipe, Telemetry, to_stderr
 
 NOT_STARTED = 111
 LOOK_S = 1.0
@@ -76,7 +76,7 @@ class MailService(Service):
             work()
         except Refusal as refusal:
             for detail in refusal.details:
-                self.telemetry.notice("alert", detail)
+                self.telemetry.remark("alert", detail)
             self.telemetry.notice("alert", f"cannot start: {refusal.why}")
             if self._log is not None:
                 self._log.close()
@@ -103,7 +103,7 @@ class MailService(Service):
             log = Logger(namespace="qmtwist")
             return Telemetry(lambda line: log.info("{line}", line=line.decode("latin-1")), is_json, time.time)
         self._log = LogPipe(1)
-        return Telemetry(self._log.write, is_json, time.time)
+        return Telemetry(self._log.write, is_json, time.time, to_stderr if self.options["strict-log"] else None)
 
     def _load(self) -> Settings:
         try:
@@ -111,7 +111,7 @@ class MailService(Service):
         except Complaints as complaints:
             raise Refusal("unable to read controls", *map(str, complaints.complaints)) from complaints
         for warning in loaded.warnings:
-            self.telemetry.notice("warning", str(warning))
+            self.telemetry.remark("warning", str(warning))
         return self._effective(loaded.settings)
 
     def _effective(self, settings: Settings) -> Settings:
@@ -126,10 +126,11 @@ class MailService(Service):
         return attrs.evolve(settings, listen=attrs.evolve(settings.listen, **changes))
 
     def _make_objects(self, believed: set[int]) -> None:
-        settings, reactor, line = self.settings, self.reactor, self.telemetry.line
+        settings, reactor = self.settings, self.reactor
+        self._envnoathost = settings.send.envnoathost
         self.queue = Queue(reactor, self.home, settings.send, self.telemetry, Origin(b"for bounce", uid_of("qmails")))
         self.local = LocalAgent(
-            reactor, self.home, settings.delivery, settings.pop3.checkpassword, line, self._agent_lost
+            reactor, self.home, settings.delivery, settings.pop3.checkpassword, self._agent_says, self._agent_lost
         )
         self.remote = RemoteAgent(reactor, self.home, self.telemetry, lambda: None)
         replaced = os.fsencode(f"{self.home}/bin/qmail-queue") if is_replaced(self.home, "qmail-queue") else None
@@ -210,7 +211,8 @@ class MailService(Service):
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
         settings = self._reread("smtp", "pop3", "send")
         if settings is not None:
-            self.queue.apply(settings.send)
+            # Bare addresses of messages that wait must not change their meaning with a reload. (qmail-send(8))
+            self.queue.apply(attrs.evolve(settings.send, envnoathost=self._envnoathost))
 
     def _reread(self, *sections: str) -> Settings | None:
         """Use what control/ says now for these sections, and log what changed; None: nothing can be used."""
@@ -229,9 +231,12 @@ class MailService(Service):
             self.telemetry.notice("alert", f"unable to reread control/tcprules: {error}")
             return None
         for change in differences(self.settings, changed):
-            self.telemetry.notice("", f"control: {change}")
+            self.telemetry.remark("", f"control: {change}")
         self.settings = changed
         return changed
+
+    def _agent_says(self, line: bytes) -> None:
+        self.telemetry.remark("", line.decode("utf-8", "backslashreplace"))
 
     def _agent_lost(self) -> None:
         """The root part of the local agent cannot be started again: end cleanly, for a supervisor to restart us."""
@@ -268,6 +273,8 @@ class MailService(Service):
     def _finish(self, _: object, result: object) -> object:
         if self._log is not None:
             self._log.close()
+        # twistd would end itself by the signal that stopped it; a clean stop ends with 0. (qmail-send(8))
+        self.reactor.addSystemEventTrigger("after", "shutdown", setattr, self.reactor, "_exitSignal", None)
         return result
 
 

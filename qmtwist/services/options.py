@@ -23,7 +23,10 @@ class Options(usage.Options):
         ["log-format", None, "text", "text: qmail-log(5) lines; json: an object a line"],
         ["default-delivery", None, None, "delivery instructions for users without a .qmail file"],
     ]
-    optFlags: ClassVar[Any] = [["no-listeners", None, "queue and deliveries only, as qmail-start does"]]
+    optFlags: ClassVar[Any] = [
+        ["no-listeners", None, "queue and deliveries only, as qmail-start does"],
+        ["strict-log", None, "only qmail-log(5) lines in the log; our own remarks go to standard error"],
+    ]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ reader never holds up mail; what it does not read within the limit is dropped an
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -71,11 +72,26 @@ class LogPipe:
                 return  # nobody reads any more; mail goes on
 
 
-class Telemetry:
-    """What all services report to. `sink` takes one line without its LF."""
+def to_stderr(line: bytes) -> None:
+    """One line to standard error; nobody may be reading it."""
+    with contextlib.suppress(OSError):
+        os.write(2, line + b"\n")
 
-    def __init__(self, sink: Callable[[bytes], None], is_json: bool, clock: Callable[[], float]) -> None:
+
+class Telemetry:
+    """What all services report to. `sink` takes one line without its LF; `aside`, if given, takes what qmail's own
+    programs would not have said, so that a log for them holds their lines alone.
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[bytes], None],
+        is_json: bool,
+        clock: Callable[[], float],
+        aside: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._sink = sink
+        self._aside = aside
         self._is_json = is_json
         self._clock = clock
 
@@ -92,6 +108,13 @@ class Telemetry:
     def notice(self, level: str, text: str) -> None:
         """A warning, an alert, or (level empty) a plain remark."""
         self.fact(Notice(level, text))
+
+    def remark(self, level: str, text: str) -> None:
+        """A notice that qmail-log(5) does not know."""
+        if self._aside is None:
+            self.notice(level, text)
+        else:
+            self._aside(word(Notice(level, text)))
 
     def _json(self, fact: Fact) -> bytes:
         values = {

@@ -134,9 +134,10 @@ class Desk:
     def open(self) -> Queue:
         """Start the queue manager."""
         telemetry = Telemetry(self.lines.append, False, time.time)
-        self.queue = Queue(self.reactor, self.home, self.settings, telemetry, Origin(b"for bounce", 1007))
-        self.queue.open({name: ScriptedCourier(self, name) for name in ("local", "remote")})
-        return self.queue
+        queue = Queue(self.reactor, self.home, self.settings, telemetry, Origin(b"for bounce", 1007))
+        queue.open({name: ScriptedCourier(self, name) for name in ("local", "remote")})
+        self.queue = queue
+        return queue
 
     @property
     def running(self) -> Queue:
@@ -202,13 +203,20 @@ class Desk:
             await deferLater(self.reactor, 0.002)
             still = still + 1 if self.is_quiet() else 0
 
+    async def settle_but_held(self) -> None:
+        """The same while the script holds deliveries."""
+        await self.until(lambda: self.running.manager.busy == 0 and not self.running.intake.drafts)
+        flushed: list[bool] = []
+        self.running.journal.flush(lambda: flushed.append(True))
+        await self.until(lambda: flushed)
+
     # -- ends
 
     async def stop(self) -> None:
         """Stop cleanly, as by TERM."""
         if self.queue is not None:
             queue, self.queue = self.queue, None
-            await queue.stop()
+            await queue.stop().addTimeout(LIMIT_S, self.reactor)
 
     def copy(self, home: str) -> Desk:
         """What a kill at this moment would leave, as a desk of its own with the same script."""

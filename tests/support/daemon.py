@@ -165,6 +165,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, and wait until both services greet: then its signals are understood, too."""
+        self._join()
         self._process = subprocess.Popen(
             self.command(),
             stdin=subprocess.DEVNULL,

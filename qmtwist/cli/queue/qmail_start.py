@@ -33,4 +33,6 @@ def main(arguments: list[bytes], home: str) -> int:
     os.umask(0o077)
     from qmtwist.services.run import run_foreground  # Twisted takes its time
 
-    return run_foreground(["--home", home, "--no-listeners", "--default-delivery", os.fsdecode(delivery)])
+    return run_foreground(
+        ["--home", home, "--no-listeners", "--strict-log", "--default-delivery", os.fsdecode(delivery)]
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -32,6 +31,7 @@ from qmtwist.store.queue.layout import CHANNELS, Layout
 from qmtwist.store.queue.preprocess import Preprocessed
 from qmtwist.wire.spawn import DeliverOrder
 
+from .farewell import Farewell
 from .mail import FileMail, JournalMail, Mail, Unreadable
 
 SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
@@ -41,19 +41,6 @@ CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it 
 _KIND = {Verdict.SUCCESS: "success", Verdict.FAILURE: "failure", Verdict.DEFERRAL: "deferral"}
 _NO_HOST = Outcome(Verdict.FAILURE, b"Sorry, address must include host name. (#5.1.3)\n")
 _UNREADABLE = Outcome(Verdict.DEFERRAL, b"qmail-spawn unable to open message. (#4.3.0)\n")
-
-
-class Farewell(Protocol):
-    """Who ends messages and puts them to rest: see `ending`."""
-
-    def finish(self, mail: Mail) -> None:
-        """Every recipient is served."""
-
-    def rest(self, mail: JournalMail) -> None:
-        """Something was deferred."""
-
-    def spare_old_segments(self) -> None:
-        """Empty the oldest journal segment when there are many."""
 
 
 class QueueManager:

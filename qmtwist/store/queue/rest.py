@@ -6,14 +6,15 @@ made anew; after it (and its sync) the files alone count.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from qmtwist.store import durable
 
-from .layout import Layout
+from .layout import CHANNELS, Layout
 from .records import encode_info, encode_recipients
 
 
@@ -31,26 +32,55 @@ class Resting(NamedTuple):
     paragraphs: bytes
 
 
-def put_to_rest(layout: Layout, messages: Iterable[Resting]) -> list[int]:
-    """Write these messages as queue files, durably; the numbers of those that are there now.
+def put_to_rest(layout: Layout, messages: Sequence[Resting]) -> None:
+    """Write these messages as queue files, durably; those that have an info file already are left as they are.
 
-    :raises OSError: the disk refused; none of them may be forgotten elsewhere.
+    :raises OSError: the disk refused; what was written is taken back, and none of them may be forgotten elsewhere.
     """
-    waiting = [message for message in messages if not os.path.exists(layout.info(message.number))]
-    for message in waiting:
-        _write_parts(layout, message)
-    if waiting:
-        sync_filesystem(layout.queue)
-    for message in waiting:
-        path = layout.info(message.number)
-        staging = f"{layout.pid}/rest.{message.number}"
-        durable.unlink_quietly(staging)
-        durable.create(staging, encode_info(message.sender), 0o600)
-        os.utime(staging, (message.birth, message.birth))
-        os.rename(staging, path)
-    if waiting:
-        sync_filesystem(layout.queue)
-    return [message.number for message in messages]
+    waiting = [message for message in messages if not _is_at_rest(layout, message.number)]
+    try:
+        for message in waiting:
+            _write_parts(layout, message)
+        if waiting:
+            sync_filesystem(layout.queue)
+        for message in waiting:
+            _write_info(layout, message)
+        if messages:  # an info file that was found may never have been synced
+            sync_filesystem(layout.queue)
+    except OSError:
+        for message in waiting:
+            _take_back(layout, message.number)
+        raise
+
+
+def _is_at_rest(layout: Layout, number: int) -> bool:
+    """:raises OSError: it cannot be told; then nothing may be written over what may be there."""
+    try:
+        os.lstat(layout.info(number))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_info(layout: Layout, message: Resting) -> None:
+    staging = _staging(layout, message.number)
+    durable.unlink_quietly(staging)
+    durable.create(staging, encode_info(message.sender), 0o600)
+    os.utime(staging, (message.birth, message.birth))
+    os.rename(staging, layout.info(message.number))
+
+
+def _staging(layout: Layout, number: int) -> str:
+    return f"{layout.pid}/rest.{number}"
+
+
+def _take_back(layout: Layout, number: int) -> None:
+    """Remove what an attempt made: without its info first, it is no message; what cannot be removed is made anew."""
+    channels = [layout.channel(name, number) for name in CHANNELS]
+    with contextlib.suppress(OSError):
+        for path in (layout.info(number), _staging(layout, number), *channels, layout.bounce(number)):
+            durable.unlink_quietly(path)
+        durable.unlink_quietly(layout.mess(number))
 
 
 def _write_parts(layout: Layout, message: Resting) -> None:
