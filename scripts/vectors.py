@@ -107,12 +107,10 @@ def show_differences(differences: list[dict[str, str]]) -> None:
     """A few lines of each, enough to recognise it."""
     for difference in differences:
         print(f"  {difference['what']}:")
-        sides = [str(difference[key]).splitlines() for key in ("expected", "actual")]
-        changed = [
-            line for line in difflib.unified_diff(*sides, n=0, lineterm="") if line[:2] not in ("--", "++", "@@")
-        ]
-        for line in changed[:20]:
-            print(f"    {line[:1]} {line[1:160]}")
+        want, have = (str(difference[key]).splitlines() for key in ("expected", "actual"))
+        lines = difflib.unified_diff(want, have, n=0, lineterm="")
+        for line in [line for line in lines if line[:2] not in ("--", "++", "@@")][:20]:
+            print("    " + "".join(letter if letter.isprintable() else "?" for letter in f"{line[:1]} {line[1:160]}"))
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,6 @@ the queue, whole; duplicates are counted. Exit 0 if nothing is missing.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import random
 import shutil
@@ -22,7 +21,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from tests.support.daemon import Daemon, Home
-from tests.support.processes import is_running, kill_all, tree, wait_until_gone
+from tests.support.processes import kill_all, tree, wait_until_gone
 from tests.torture.ledger import Ledger, Sender, identities, queued
 
 READY = "ready"  # the file in carol's home without which her deliveries are deferred
@@ -147,9 +146,12 @@ class Loop:
         """Whatever happened, leave nothing running."""
         for sender in self._senders:
             sender.end()
-        with contextlib.suppress(AssertionError):
-            if is_running(self.daemon.pid):
-                self.daemon.kill()
+        for sender in self._senders:
+            if sender.is_alive():
+                sender.join(60)
+        self.ledger.close()
+        if self.daemon.is_running():
+            self.daemon.kill()
 
 
 def torture(directory: str, rounds: int, seed: int, senders: int = 4) -> Finding:

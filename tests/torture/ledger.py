@@ -33,6 +33,10 @@ class Ledger:
             self._file.write(f"{identity} {position}\n")
             self._file.flush()
 
+    def close(self) -> None:
+        """No sender uses it any more."""
+        self._file.close()
+
 
 class Sender(threading.Thread):
     """Sends messages one after the other, over one connection or several, until told to stop."""

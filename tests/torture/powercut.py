@@ -146,6 +146,7 @@ class Experiment:
             sender.end()
         for sender in senders:
             sender.join(60)
+        self.ledger.close()
 
     def disks(self) -> Iterator[int]:
         """Leave a disk as a cut would have in `image`, again and again; the position of each cut in the log."""
