@@ -64,7 +64,13 @@ def read_exceptions() -> dict[str, str]:
 def set_up(home: str) -> None:
     """A complete home, as an administrator makes it."""
     qmtwist = [sys.executable, "-m", "qmtwist.cli.main"]
-    subprocess.run([*qmtwist, "setup", "--home", home, "--host", "localhost"], check=True, cwd=TOP, env=environment())
+    subprocess.run(
+        [*qmtwist, "setup", "--home", home, "--host", "localhost"],
+        check=True,
+        cwd=TOP,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def environment() -> dict[str, str]:
