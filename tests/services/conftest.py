@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,16 +37,29 @@ def bugs() -> Iterator[list[LogEvent]]:
     assert [failure.getTraceback() if failure else event for failure, event in zip(failures, seen, strict=True)] == []
 
 
+@pytest.fixture
+def memory_directory(tmp_path: Path) -> Iterator[str]:
+    """A directory in memory where there is such a place: what is synced thousands of times need not wait for a disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield str(tmp_path)
+        return
+    path = tempfile.mkdtemp(prefix="qmtwist-test-", dir="/dev/shm")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest_twisted.async_yield_fixture
 async def make_desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bugs: list[LogEvent]
+    memory_directory: str, monkeypatch: pytest.MonkeyPatch, bugs: list[LogEvent]
 ) -> AsyncIterator[Callable[..., Desk]]:
     """Opens queue managers with scripted agents, and stops them when the test is over."""
     monkeypatch.setattr(writer, "SEGMENT_BYTES", 512 * 1024)
     desks: list[Desk] = []
 
     def make(script: Script = standard, like: Desk | None = None, **changes: Any) -> Desk:
-        home = str(tmp_path / f"home{len(desks)}")
+        home = f"{memory_directory}/home{len(desks)}"
         settings = attrs.evolve(SETTINGS, **changes)
         desk = like.copy(home) if like is not None else Desk(reactor, home, script, settings)
         desks.append(desk)

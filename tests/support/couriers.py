@@ -175,7 +175,7 @@ class Desk:
         deadline = time.monotonic() + limit_s
         while not condition():
             assert time.monotonic() < deadline, b"\n".join(self.lines).decode("latin-1")
-            await deferLater(self.reactor, 0.002)
+            await deferLater(self.reactor, 0.0005)
 
     def is_quiet(self) -> bool:
         """Whether nothing is going on and nothing is due now."""
@@ -200,7 +200,7 @@ class Desk:
         still = 0
         while still < 3:
             await self.until(self.is_quiet)
-            await deferLater(self.reactor, 0.002)
+            await deferLater(self.reactor, 0.0005)
             still = still + 1 if self.is_quiet() else 0
 
     async def settle_but_held(self) -> None:
