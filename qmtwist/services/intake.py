@@ -25,6 +25,7 @@ from .disk import Disk
 from .seams import Committed, Origin, Receipt
 
 LOW_WATER_BYTES = 4 * 1024 * 1024  # below this nothing is accepted; deliveries go on and free space
+LOW_WATER_INODES = 64  # the same; what is deferred needs five files
 SPOOL_AHEAD_BYTES = 512 * 1024  # what a client may send before the disk has taken it
 SPOOL_THREADS = 8
 
@@ -88,7 +89,9 @@ class JournalIntake:
             self._looked = now
             try:
                 status = os.statvfs(self.layout.queue)
-                self._has_room = status.f_bavail * status.f_frsize >= LOW_WATER_BYTES and status.f_favail != 0
+                has_bytes = status.f_bavail * status.f_frsize >= LOW_WATER_BYTES
+                has_inodes = status.f_favail >= LOW_WATER_INODES or not status.f_files  # btrfs counts none
+                self._has_room = has_bytes and has_inodes
             except OSError:
                 self._has_room = False
         return self._has_room

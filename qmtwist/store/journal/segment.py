@@ -6,6 +6,7 @@ is one disk write. The file and its directory entry are durable before its first
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from typing import NamedTuple
@@ -93,9 +94,13 @@ class Segment:
         os.fdatasync(self.descriptor)
 
     def discard(self) -> None:
-        """Close and remove it."""
-        os.close(self.descriptor)
+        """Remove and close it.
+
+        :raises OSError: it cannot be removed; it is still open.
+        """
         unlink_quietly(self.path)
+        with contextlib.suppress(OSError):  # what it says no longer counts
+            os.close(self.descriptor)
 
 
 def allocate(directory: str, name: str, size: int) -> Segment:

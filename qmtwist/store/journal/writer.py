@@ -7,6 +7,8 @@ simply retried.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -58,12 +60,17 @@ class Journal:
     # -- called from the reactor thread
 
     def start(self) -> None:
-        """Allocate the first segments and start the thread.
+        """Allocate the first segments and start the thread. On a full disk they are made when one is needed: what is
+        queued can be delivered meanwhile, which frees space.
 
         :raises OSError: the directory cannot be used.
         """
-        self._active = self._fresh()
-        self._spares.append(self._allocate())
+        try:
+            self._active = self._fresh()
+            self._spares.append(self._allocate())
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
         self._thread.start()
 
     def append(self, draft: Draft, settled: Settled) -> None:
@@ -137,11 +144,15 @@ class Journal:
         while start < len(batch):
             try:
                 segment = self._writable(batch[start].draft.size())
+                start += self._write_some(segment, batch[start:], results)
             except OSError as error:
                 self._fail(batch[start:], error, results)
                 break
-            count = self._write_some(segment, batch[start:], results)
-            start += count
+            except Exception as error:  # no memory, or a bug: the thread must go on, and nobody may wait for ever
+                if self._active is not None:
+                    self._poison(self._active, 0)
+                self._fail(batch[start:], OSError(errno.ENOMEM, repr(error)), results)
+                break
         return results
 
     def _write_some(
@@ -190,7 +201,7 @@ class Journal:
         :raises OSError: no segment can be had.
         """
         if size > self._segment_bytes - FIRST:
-            raise OSError(27, "record is larger than a journal segment")
+            raise OSError(errno.EFBIG, "record is larger than a journal segment")
         segment = self._active
         if segment is not None:
             if segment.room() >= size:
@@ -226,7 +237,12 @@ class Journal:
                 with self._lock:
                     self._spares.append(segment)
             else:
-                segment.discard()
+                try:
+                    segment.discard()
+                except OSError:  # as long as it is there the younger ones stay, too; tried again after the next commit
+                    with self._lock:
+                        self._sealed.insert(0, segment)
+                    return
 
     def _fresh(self) -> Segment:
         """A segment with a new key, proved by a write and a sync."""
@@ -238,7 +254,8 @@ class Journal:
         try:
             segment.begin(Head(self._sequence, secrets.randbits(64)))
         except OSError:
-            segment.discard()
+            with contextlib.suppress(OSError):  # its header says nothing yet, or is older than all others
+                segment.discard()
             raise
         return segment
 
