@@ -8,11 +8,13 @@ import contextlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from qmtwist.logbook.facts import Fact, Notice
 from qmtwist.logbook.lines import word
 
+GATHER_S = 0.005  # lines of so long are written together: waking a thread for each costs more than the writing
 UNREAD_LIMIT_BYTES = 16 * 1024 * 1024
 
 
@@ -53,6 +55,10 @@ class LogPipe:
             with self._condition:
                 while not self._lines and not self._is_closing:
                     self._condition.wait()
+                is_hurried = self._is_closing
+            if not is_hurried:
+                time.sleep(GATHER_S)
+            with self._condition:
                 lines, self._lines, self._size = self._lines, [], 0
                 dropped, self._dropped = self._dropped, 0
                 is_last = self._is_closing and not lines

@@ -27,6 +27,7 @@ from qmtwist.store.queue.rest import put_to_rest
 from qmtwist.wire.queuelist import listing
 
 from . import lifecycle
+from .arrivals import Arrivals
 from .bounces import Bounces
 from .ending import REST_BATCH, Ending
 from .mail import JournalMail
@@ -102,22 +103,27 @@ class Queue:
         self.disk.start()
         self.spool.start()
         os.makedirs(layout.journal, mode=0o700, exist_ok=True)
-        self.journal = Journal(layout.journal, reactor.callFromThread)
+        self.journal = Journal(layout.journal, self._notified)
         self.manager = QueueManager(reactor, layout, self.journal, self.disk, self.telemetry, settings)
         count = settle_journal(layout, self.manager.sort, self.telemetry.notice)
         if count:
             self.telemetry.notice("", f"journal: {count} messages recovered into queue files")
         self.journal.start()
+        self._arrivals = Arrivals(self.manager, lambda: self._todo.wake())
         self.intake = JournalIntake(
-            self.journal, layout, self.spool, self._next_number, self.manager, settings.journalmax_bytes
+            self.journal, layout, self.spool, self._next_number, self._arrivals, settings.journalmax_bytes
         )
-        self._todo = TodoReader(layout, self.disk, self.telemetry, time.time, self.manager.preprocessed)
+        self._todo = TodoReader(layout, self.disk, self.telemetry, time.time, self._arrivals.preprocessed)
         self._todo.use(self.manager.sort)
         self.ending = Ending(self.manager, Bounces(self.intake, self._bounce_origin))
-        self.manager.engage(couriers, self.ending, self._todo.wake)
+        self.manager.engage(couriers, self.ending)
         self.manager.status()
         self._schedule()
         self._start_loops()
+
+    def _notified(self, settle: Callable[[], None]) -> None:
+        """In the journal's thread: a batch is on disk."""
+        self._reactor.callFromThread(self.manager.in_one_turn, settle)
 
     def use_bounce_intake(self, intake: Intake) -> None:
         """Bounces go through a program, as everything does that is queued here."""
@@ -134,7 +140,7 @@ class Queue:
 
     def _finish(self, numbers: list[int]) -> None:
         for number in numbers:
-            self.manager.finish_file(number)
+            self._arrivals.finish_file(number)
 
     def _start_loops(self) -> None:
         complaint = trigger.ensure(self.layout.trigger)

@@ -12,7 +12,7 @@ from functools import partial
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from qmtwist.control.settings import SendSettings
-from qmtwist.logbook.facts import DeliveryEnded, DeliveryStarted, MessageInfo, NewMessage, Status
+from qmtwist.logbook.facts import DeliveryEnded, DeliveryStarted, Status
 from qmtwist.mail.address import split
 from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.rules.bounce import GIVING_UP, paragraph
@@ -23,12 +23,11 @@ from qmtwist.scheduler.orders import Closed, Open, Start
 from qmtwist.services.disk import Disk
 from qmtwist.services.seams import Courier
 from qmtwist.services.telemetry import Telemetry
-from qmtwist.store.journal.records import Draft, JournalMessage
-from qmtwist.store.journal.writer import Journal, Place
+from qmtwist.store.journal.records import Draft
+from qmtwist.store.journal.writer import Journal
 from qmtwist.store.queue import bounces as bounce_notes
 from qmtwist.store.queue import records
-from qmtwist.store.queue.layout import CHANNELS, Layout
-from qmtwist.store.queue.preprocess import Preprocessed
+from qmtwist.store.queue.layout import Layout
 from qmtwist.wire.spawn import DeliverOrder
 
 from .farewell import Farewell
@@ -66,22 +65,21 @@ class QueueManager:
         limits = {"local": settings.concurrencylocal, "remote": settings.concurrencyremote}
         self.machine = Machine(limits, settings.queuelifetime_s, ahead=("local",))
         self._reactor = reactor
-        self._routes = routes_of(settings)
+        self.routes = routes_of(settings)
         self._couriers: dict[str, Courier] = {}
         self._kept_bytes = 0
         self._timer: IDelayedCall | None = None
         self._deliveries = 0
         self._begun: dict[int, int] = {}  # the machine's number of a delivery: the log's
         self._held: dict[int, Callable[[], None]] = {}  # what begins a delivery when its slot is free
-        self._is_pumping = False
+        self._is_pumping = self._is_in_turn = False
         self._is_note_waiting = False
         self._crowd_looked_at = 0.0
 
-    def engage(self, couriers: dict[str, Courier], farewell: Farewell, wake_todo: Callable[[], None]) -> None:
+    def engage(self, couriers: dict[str, Courier], farewell: Farewell) -> None:
         """Introduce the agents and those who end messages."""
         self._couriers = couriers
         self._farewell = farewell
-        self._wake_todo = wake_todo
 
     def now(self) -> int:
         """POSIX seconds."""
@@ -90,7 +88,7 @@ class QueueManager:
     def apply(self, settings: SendSettings) -> None:
         """Use new settings for what comes; messages already sorted keep their routes."""
         self.settings = settings
-        self._routes = routes_of(settings)
+        self.routes = routes_of(settings)
         self.machine.set_limit("local", settings.concurrencylocal)
         self.machine.set_limit("remote", settings.concurrencyremote)
         self.machine.lifetime_s = settings.queuelifetime_s
@@ -98,7 +96,7 @@ class QueueManager:
 
     def sort(self, recipient: bytes) -> tuple[str, bytes]:
         """Channel and rewritten recipient."""
-        return route(recipient, self._routes)
+        return route(recipient, self.routes)
 
     def status(self, more_local: int = 0) -> None:
         """Log the deliveries in progress."""
@@ -113,57 +111,27 @@ class QueueManager:
             )
         )
 
-    # -- messages come in (intake.Arrivals)
+    # -- messages in motion
 
-    def arrived(self, entry: JournalMessage, place: Place, content_at: int) -> None:
-        """A message is durable in the journal."""
-        routes = [route(recipient, self._routes) for recipient in entry.envelope.recipients]
-        mail = JournalMail(entry, place, content_at, routes)
-        self._kept_bytes += mail.size
-        if self._kept_bytes > CONTENT_LIMIT_BYTES:
-            mail.content = None
-            self._kept_bytes -= mail.size
+    def take(self, mail: Mail) -> None:
+        """A message is in motion from now on."""
         self.mail[mail.number] = mail
-        self.telemetry.fact(NewMessage(mail.number))
-        self.telemetry.fact(MessageInfo(mail.number, mail.size, mail.sender, entry.qp, entry.uid))
-        for channel in CHANNELS:
-            if channel in mail.unfinished:
-                self.machine.add_fresh(channel, mail.number)
-        if not routes:
-            self._farewell.finish(mail)
-        self._spare_old_segments()
-        self.pump_soon()
+        if isinstance(mail, JournalMail):
+            self._kept_bytes += mail.size
+            if self._kept_bytes > CONTENT_LIMIT_BYTES:
+                mail.content = None
+                self._kept_bytes -= mail.size
 
-    def _spare_old_segments(self) -> None:
+    def finish(self, mail: Mail) -> None:
+        """It has no recipient left."""
+        self._farewell.finish(mail)
+
+    def spare_old_segments(self) -> None:
         """Not more than once a second: mail that has waited long must not hold the journal."""
         now = self._reactor.seconds()
         if now - self._crowd_looked_at > 1:
             self._crowd_looked_at = now
             self._farewell.spare_old_segments()
-
-    def queued(self, number: int) -> None:
-        """A message is in todo/."""
-        self._wake_todo()
-
-    def preprocessed(self, result: Preprocessed) -> None:
-        """A message came out of todo/ and is in queue files."""
-        for channel in result.channels:
-            self.machine.add_fresh(channel, result.number)
-        if not result.channels:
-            self.finish_file(result.number)
-        self.pump_soon()
-
-    def finish_file(self, number: int) -> None:
-        """A message in files has no recipient left."""
-        try:
-            mail = FileMail(self.layout, number)
-        except FileNotFoundError:
-            return
-        except Unreadable as error:
-            self.telemetry.notice("warning", f"trouble reading info/{number % 23}/{number}: {error}")
-            return
-        self.mail[number] = mail
-        self._farewell.finish(mail)
 
     def forget(self, mail: Mail) -> None:
         """It is not in motion any more."""
@@ -178,7 +146,21 @@ class QueueManager:
         """Ask the timetable in this turn of the reactor, once."""
         if not self._is_pumping:
             self._is_pumping = True
-            self._reactor.callLater(0, self._pump)
+            if not self._is_in_turn:
+                self._reactor.callLater(0, self._pump)
+
+    def in_one_turn(self, work: Callable[[], None]) -> None:
+        """Do the work, then ask the timetable once, without another turn of the reactor."""
+        if self._is_pumping or self._is_in_turn:
+            work()
+            return
+        self._is_in_turn = True
+        try:
+            work()
+        finally:
+            self._is_in_turn = False
+            if self._is_pumping:
+                self._pump()
 
     def _pump(self) -> None:
         self._is_pumping = False
@@ -290,7 +272,7 @@ class QueueManager:
         self.pump_soon()
 
     def _note(self, recipient: bytes, text: bytes) -> bytes:
-        return paragraph(without_prefix(recipient, self._routes), text)
+        return paragraph(without_prefix(recipient, self.routes), text)
 
     def _settle_in_journal(self, mail: JournalMail, order: Start, verdict: Verdict, text: bytes) -> None:
         if verdict is Verdict.FAILURE:
