@@ -65,10 +65,10 @@ class InjectionFactory(Factory):
         """One client."""
         return InjectionProtocol(self)
 
-    def origin(self, peer_uid: int, said_uid: int) -> Origin:
-        """On whose behalf a client queues."""
+    def origin(self, pid: int, peer_uid: int, said_uid: int) -> Origin:
+        """On whose behalf a client queues, and what its caller calls it: `qp PID` in the report of a forward."""
         uid = said_uid if peer_uid in self._believed_uids else peer_uid
-        return Origin(invoker(uid, self._special), uid)
+        return Origin(invoker(uid, self._special), uid, qp=pid)
 
 
 class InjectionProtocol(Protocol):
@@ -122,7 +122,7 @@ class InjectionProtocol(Protocol):
                 assert_never(other)
 
     def _begin(self, said_uid: int) -> None:
-        origin = self._factory.origin(self._peer_uid(), said_uid)
+        origin = self._factory.origin(*self._peer(), said_uid)
         try:
             self._draft = self._factory.intake.open(origin, self._drained)
         except MailError as error:
@@ -169,11 +169,12 @@ class InjectionProtocol(Protocol):
         transport: _UnixTransport = self.transport  # type: ignore[assignment]  # Twisted types it as ITransport only
         return transport
 
-    def _peer_uid(self) -> int:
-        """The uid that the kernel vouches for."""
+    def _peer(self) -> tuple[int, int]:
+        """The process id and the uid that the kernel vouches for."""
         size = struct.calcsize("3i")
         credentials = self._transport().getHandle().getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        return int(struct.unpack("3i", credentials)[1])
+        pid, uid, _ = struct.unpack("3i", credentials)
+        return int(pid), int(uid)
 
 
 class _UnixTransport(Typed):

@@ -101,15 +101,16 @@ class JournalDraft:
     """One message on its way in (seams.Draft)."""
 
     __slots__ = ("_acceptance", "_ahead", "_birth", "_chunks", "_done", "_intake", "_is_busy",
-                 "_is_given_up", "_on_drain", "_origin", "_problem", "_size", "_works", "number")  # fmt: skip
+                 "_is_given_up", "_on_drain", "_origin", "_problem", "_qp", "_size", "_works", "number")  # fmt: skip
 
     def __init__(self, intake: JournalIntake, number: int, origin: Origin, on_drain: Callable[[], None]) -> None:
         self.number = number
         self._intake = intake
         self._origin = origin
+        self._qp = origin.qp or number
         self._on_drain = on_drain
         self._birth = int(time.time())
-        received = queue_received(number, origin.who, self._birth)
+        received = queue_received(self._qp, origin.who, self._birth)
         self._chunks: list[bytes] = [received]
         self._size = len(received)
         self._acceptance: accept.Acceptance | None = None
@@ -140,7 +141,7 @@ class JournalDraft:
             self._work()
             return
         content = b"".join(self._chunks)
-        entry = JournalMessage(self.number, self._origin.uid, self.number, self._birth, envelope, content)
+        entry = JournalMessage(self.number, self._origin.uid, self._qp, self._birth, envelope, content)
         draft = message(entry)
         if not self._intake.journal.holds(draft):
             self._go_by_files()
@@ -222,9 +223,9 @@ class JournalDraft:
         self._problem = refusal(OSError(errno.EIO, str(error)))
 
     def _begin(self) -> None:
-        who, birth = self._origin.who, self._birth
+        qp, who, birth = self._qp, self._origin.who, self._birth
         self._acceptance = accept.begin(
-            self._intake.layout, lambda number: queue_received(number, who, birth), self.number
+            self._intake.layout, lambda _: queue_received(qp, who, birth), self.number
         )
 
     def _put(self, data: bytes) -> None:
@@ -236,7 +237,7 @@ class JournalDraft:
             self._discard()
             return
         try:
-            self._acceptance.commit(TodoEntry(self._origin.uid, self.number, envelope))
+            self._acceptance.commit(TodoEntry(self._origin.uid, self._qp, envelope))
         except BaseException:
             self._discard()
             raise

@@ -19,6 +19,7 @@ class Origin(NamedTuple):
     who: bytes  # `from network`, `by uid 1000`, ...
     uid: int
     program: bytes | None = None  # a queue program to run instead of our own queue (QMAILQUEUE)
+    qp: int = 0  # the process that queues, as its caller knows it; 0: nobody knows it, the message number stands for it
 
 
 class Receipt(NamedTuple):

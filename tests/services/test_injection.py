@@ -152,7 +152,7 @@ def test_a_believed_program_queues_for_its_caller(make_bench: Callable[[tuple[in
     bench = make_bench((os.getuid(),))
     protocol, _ = bench.connect()
     protocol.dataReceived(injection.hello(54321, 1))
-    assert bench.intake.origins == [Origin(b"by uid 54321", 54321)]
+    assert bench.intake.origins == [Origin(b"by uid 54321", 54321, qp=os.getpid())]
     lose(protocol)
 
 

@@ -33,7 +33,7 @@ def test_a_message_is_queued_and_answered_with_its_number() -> None:
     )
     [draft] = house.intake.queued
     assert draft.envelope == Envelope(b"a@example.com", (b"u@example.org",))
-    assert draft.origin == (b"from network", 1002, None)
+    assert draft.origin == (b"from network", 1002, None, 0)
     assert draft.data == (
         b"Received: from unknown (HELO client.example.com) (127.0.0.1)\n"
         b"  by mail.example.org with SMTP; 21 Nov 2026 05:13:49 -0000\nSubject: hello\n\nbody\n"

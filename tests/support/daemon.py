@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.support.processes import kill_all, tree
 
@@ -141,6 +141,8 @@ class Home:
 class Daemon:
     """`twistd -n qmtwist` over a home. Start and stop it as often as you like; the ports stay the same."""
 
+    before_exec: Callable[[], None] | None = None  # what its process does first, such as entering a name space
+
     def __init__(self, home: Home, *options: str) -> None:
         self.home = home
         self.smtp_port = free_port()
@@ -176,6 +178,7 @@ class Daemon:
             env=environment(),
             cwd="/",
             start_new_session=True,
+            preexec_fn=self.before_exec,
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
