@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ def system_account(name: str) -> SystemAccount | None:
     return SystemAccount(entry.pw_uid, entry.pw_gid)
 
 
-def uid_of(name: str) -> int:
-    """The uid to log for a role: its account's, or our own where there are no accounts."""
+def uid_of(name: str, otherwise: int) -> int:
+    """The uid to log for a role: its account's; `otherwise` where there are no accounts."""
     account = system_account(name)
-    return account.uid if account else os.getuid()
+    return account.uid if account else otherwise

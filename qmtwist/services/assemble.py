@@ -86,7 +86,8 @@ class MailService(Service):
         gate.check_home(self.home)
         self.settings = self._load()
         account = gate.whom_root_becomes(self.home)
-        self._make_objects({os.getuid(), 0} | ({account.uid} if account else set()))
+        self._uid = account.uid if account else os.getuid()
+        self._make_objects({self._uid, 0})
         layout = self.queue.layout
         self._mutex = gate.lock(layout)
         gate.take_queue(layout, account)
@@ -128,7 +129,9 @@ class MailService(Service):
     def _make_objects(self, believed: set[int]) -> None:
         settings, reactor = self.settings, self.reactor
         self._envnoathost = settings.send.envnoathost
-        self.queue = Queue(reactor, self.home, settings.send, self.telemetry, Origin(b"for bounce", uid_of("qmails")))
+        self.queue = Queue(
+            reactor, self.home, settings.send, self.telemetry, Origin(b"for bounce", uid_of("qmails", self._uid))
+        )
         self.local = LocalAgent(
             reactor, self.home, settings.delivery, settings.pop3.checkpassword, self._agent_says, self._agent_lost
         )
@@ -144,7 +147,7 @@ class MailService(Service):
         """Listen; connections wait in the kernel until the reactor runs."""
         listen, line = self.settings.listen, self.telemetry.line
         if listen.smtp:
-            staff = Staff(self.reactor, self.intake, self.recipients, line, uid_of("qmaild"))
+            staff = Staff(self.reactor, self.intake, self.recipients, line, uid_of("qmaild", self._uid))
             try:
                 self._smtp = make_smtp_factory(staff, self.settings.smtp)
             except (OSError, Malformed) as error:
