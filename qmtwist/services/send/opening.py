@@ -34,6 +34,7 @@ def settle_journal(layout: Layout, sort: Sorter, notice: Notice) -> int:
     """
     try:
         os.makedirs(layout.journal, mode=0o700, exist_ok=True)
+        sync_directory(layout.queue)  # what the journal promises is worth no more than its own name
         recovery = recover(layout.journal)
         for complaint in recovery.complaints:
             notice("alert", complaint)
@@ -44,7 +45,7 @@ def settle_journal(layout: Layout, sort: Sorter, notice: Notice) -> int:
                 os.rename(path, f"{layout.journal}/damaged.{os.path.basename(path)}")
             else:
                 unlink_quietly(path)
-        sync_directory(layout.journal)
+            sync_directory(layout.journal)  # one by one: an old segment must not outlive a younger one
     except OSError as error:
         raise Temporary(f"unable to settle the journal: {error}") from error
     return len(recovery.owed)

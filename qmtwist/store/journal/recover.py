@@ -22,11 +22,11 @@ class Owed(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """All messages owed, in the order of their acceptance; complaints for the log; the segments read."""
+    """All messages owed, in the order of their acceptance; complaints for the log; the segments read, oldest first."""
 
     owed: list[Owed]
     complaints: list[str]
-    segments: list[str]
+    segments: list[str]  # to be removed in this order: the end marks of an old one's messages lie in younger ones
     damaged: list[str]  # segments with unreadable parts in the middle: kept aside for a person to look at
 
 
@@ -56,9 +56,11 @@ def recover(directory: str) -> Recovery:
             if data[:FIRST].strip(b"\0"):  # else its life was ended: nothing in it counts
                 complaints.append(f"{path}: {problem.text}")
                 damaged.append(path)
+    found.sort(key=lambda entry: entry[0].sequence)
+    in_order = [path for _, path, _ in found]
     accounts: dict[int, _Account] = {}
     early: list[records.Record] = []
-    for head, path, data in sorted(found, key=lambda entry: entry[0].sequence):
+    for head, path, data in found:
         for entry in records.scan(data, FIRST, head.key):
             if isinstance(entry, int):
                 complaints.append(f"{path}: {entry} unreadable bytes; the records after them are used")
@@ -67,7 +69,8 @@ def recover(directory: str) -> Recovery:
                 _apply(entry, accounts, early, complaints)
     for record in early:  # a mark may lie in a segment that was synced although an earlier one was lost
         _apply(record, accounts, None, complaints)
-    return Recovery(list(_owed(accounts)), complaints, paths, damaged)
+    others = [path for path in paths if path not in in_order]
+    return Recovery(list(_owed(accounts)), complaints, others + in_order, damaged)
 
 
 def _apply(

@@ -112,9 +112,11 @@ class Journal:
         self._thread.join()
 
     def remove(self) -> None:
-        """After `close`, when every message has ended or moved: remove all segments."""
+        """After `close`, when every message has ended or moved: remove all segments, the oldest first, for good."""
         active = [self._active] if self._active else []
-        for segment in [*self._sealed, *self._spares, *active]:
+        for segment in [*self._sealed, *active, *self._spares]:
+            with contextlib.suppress(OSError):
+                segment.invalidate()
             segment.discard()
         self._sealed, self._spares, self._active = [], [], None
 
