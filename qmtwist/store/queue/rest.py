@@ -75,12 +75,17 @@ def _staging(layout: Layout, number: int) -> str:
 
 
 def _take_back(layout: Layout, number: int) -> None:
-    """Remove what an attempt made: without its info first, it is no message; what cannot be removed is made anew."""
+    """Remove what an attempt made, as far as the disk lets us; the rest is made anew by the next attempt.
+
+    The info file is gone for good before anything else goes: were it to come back alone, it would stand for a message.
+    """
+    info = layout.info(number)
     channels = [layout.channel(name, number) for name in CHANNELS]
     with contextlib.suppress(OSError):
-        for path in (layout.info(number), _staging(layout, number), *channels, layout.bounce(number)):
+        if durable.unlink_quietly(info):
+            durable.sync_directory(os.path.dirname(info))
+        for path in (_staging(layout, number), *channels, layout.bounce(number), layout.mess(number)):
             durable.unlink_quietly(path)
-        durable.unlink_quietly(layout.mess(number))
 
 
 def _write_parts(layout: Layout, message: Resting) -> None:
