@@ -82,3 +82,4 @@ _SINGLE = (
 _DOUBLE = b"I tried to deliver a bounce message to this address, but the bounce bounced!\n\n"
 GIVING_UP = b"I'm not going to try again; this message has been in the queue too long.\n"
 TRUNCATED = b"\n--- The message was longer; the rest of it is not shown.\n"
+LOST = b"\n--- The message itself is lost: its file is not in the queue any more.\n"

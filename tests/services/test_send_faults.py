@@ -117,6 +117,27 @@ async def test_a_mark_that_cannot_be_written_is_told_and_delays_nobody(
     assert desk.files() == {}
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_message_whose_file_is_gone_is_told_to_its_sender_when_it_is_given_up(make_desk: Maker) -> None:
+    """A damaged queue may have an info file without its message; it must not be tried for ever."""
+    desk = make_desk(lambda attempt, before: DID, is_open=False)
+    for path, data in (
+        (desk.layout.info(46), b"F" + ANN + b"\0"),
+        (desk.layout.channel("local", 46), b"T" + JOE + b"\0"),
+    ):
+        with open(path, "wb") as stream:
+            stream.write(data)
+    os.utime(desk.layout.info(46), (0, 1000))
+    desk.open()
+    await desk.until(lambda: desk.attempts)
+    await desk.settle()
+    (bounce,) = desk.attempts
+    assert bounce.recipient == ANN
+    assert b"<joe@mail.example.org>:\nqmail-spawn unable to open message. (#4.3.0)\nI'm not going" in bounce.message
+    assert bounce.message.endswith(b"--- The message itself is lost: its file is not in the queue any more.\n")
+    assert desk.files() == {}
+
+
 # -- rest
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Temporary
-from qmtwist.rules.bounce import TRUNCATED, BounceStyle, BounceTo, bounce_head
+from qmtwist.rules.bounce import LOST, TRUNCATED, BounceStyle, BounceTo, bounce_head
 from qmtwist.services.seams import Intake, Origin, Receipt
 
 from .mail import FileMail, JournalMail, Mail
@@ -81,11 +81,16 @@ class Injection:
 
 
 def copy_of_file(mail: FileMail, limit_bytes: int = COPY_LIMIT_BYTES) -> Iterator[bytes]:
-    """The message in pieces, cut at the limit with a line that says so.
+    """The message in pieces, cut at the limit with a line that says so; a line alone when there is no file any more.
 
-    :raises OSError: it cannot be read (at the first piece).
+    :raises OSError: it cannot be read.
     """
-    with open(mail.open_message(), "rb", buffering=0) as stream:
+    try:
+        descriptor = mail.open_message()
+    except FileNotFoundError:
+        yield LOST
+        return
+    with open(descriptor, "rb", buffering=0) as stream:
         is_cut = os.fstat(stream.fileno()).st_size > limit_bytes
         left = limit_bytes
         while left > 0 and (piece := stream.read(min(PIECE_BYTES, left))):
