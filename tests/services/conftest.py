@@ -58,12 +58,13 @@ async def make_desk(
     monkeypatch.setattr(writer, "SEGMENT_BYTES", 512 * 1024)
     desks: list[Desk] = []
 
-    def make(script: Script = standard, like: Desk | None = None, **changes: Any) -> Desk:
+    def make(script: Script = standard, like: Desk | None = None, is_open: bool = True, **changes: Any) -> Desk:
         home = f"{memory_directory}/home{len(desks)}"
         settings = attrs.evolve(SETTINGS, **changes)
         desk = like.copy(home) if like is not None else Desk(reactor, home, script, settings)
         desks.append(desk)
-        desk.open()
+        if is_open:
+            desk.open()
         return desk
 
     yield make
