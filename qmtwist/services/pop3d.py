@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 
@@ -20,9 +20,11 @@ from qmtwist.control.settings import PopSettings
 from qmtwist.mail.address import split
 
 from .disk import Disk
-from .listen import Denied, Door, Peer, TooMany
+from .listen import Denied, Door, TooMany
 from .login import Gatekeeper, LoginAgent
-from .pop3session import Pop3Protocol, Wire
+from .pop3session import Pop3Protocol
+from .sessions import Sessions
+from .wire import Wire
 
 SWEEP_S = 5.0  # how often silent clients are looked for
 TOO_MANY = b"-ERR [SYS/TEMP] too many connections\r\n"
@@ -47,17 +49,16 @@ class Pop3Factory(Factory):
         self.clock = clock
         self.gatekeeper = gatekeeper
         self.log = log
-        self._door = Door(b"pop3", clock, log)
+        self._sessions: Sessions[Pop3Protocol] = Sessions(clock, Door(b"pop3", clock, log), lambda: SWEEP_S)
         self._settings: PopSettings | None = None
-        self._sessions: set[Pop3Protocol] = set()
         self._serial = 0
-        self._sweep: IDelayedCall | None = None
-        self._drained: Deferred[None] | None = None
+        self.gone = self._sessions.gone
+        self.drain = self._sessions.drain
 
     def configure(self, settings: PopSettings) -> None:
         """Settings for the connections that come from now on; at start and at every reload."""
         # one address alone cannot keep everybody else out
-        self._door.configure(settings.concurrency, max(1, settings.concurrency // 2), None)
+        self._sessions.door.configure(settings.concurrency, max(1, settings.concurrency // 2), None)
         self._settings = settings
 
     def challenge(self, host: bytes) -> bytes:
@@ -68,63 +69,14 @@ class Pop3Factory(Factory):
 
     def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
         """A session, or a word of regret."""
-        # A UNIX socket has neither host nor port.
-        host, port = getattr(addr, "host", None) or "unknown", getattr(addr, "port", None) or 0
-        answer = self._door.admit(host, port)
+        answer = self._sessions.admit(addr)
         if isinstance(answer, Denied):
             return None
         if isinstance(answer, TooMany):
             return TurnedAway()
         assert self._settings is not None
         self._serial += 1
-        session = Pop3Protocol(self, self._settings, answer, self._serial)
-        self._sessions.add(session)
-        if self._sweep is None:
-            self._schedule_sweep()
-        return session
-
-    def gone(self, session: Pop3Protocol, peer: Peer) -> None:
-        """A session's connection has ended."""
-        self._sessions.discard(session)
-        self._door.leave(peer.ip)
-        if self._sessions:
-            return
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
-
-    def drain(self, patience_s: float) -> Deferred[None]:
-        """End the sessions, each when what it was asked for is answered; fires when none is left.
-
-        Stop listening first. Those that are not done after `patience_s` are cut off.
-        """
-        drained: Deferred[None] = Deferred()
-        if not self._sessions:
-            drained.callback(None)
-            return drained
-        self._drained = drained
-        patience = self.clock.callLater(patience_s, self._cut_off)
-        for session in list(self._sessions):
-            session.stop()
-        return drained.addCallback(lambda _: patience.cancel() if patience.active() else None)
-
-    def _cut_off(self) -> None:
-        for session in list(self._sessions):
-            session.cut_off()
-
-    def _schedule_sweep(self) -> None:
-        self._sweep = self.clock.callLater(SWEEP_S, self._look)
-
-    def _look(self) -> None:
-        self._sweep = None
-        now = self.clock.seconds()
-        for session in list(self._sessions):
-            session.look(now)
-        if self._sessions:
-            self._schedule_sweep()
+        return self._sessions.add(Pop3Protocol(self, self._settings, answer, self._serial))
 
 
 class LoginThreads:

@@ -24,36 +24,12 @@ from qmtwist.wire.session import NEED_DATA, Pause
 from .listen import Peer
 from .login import Gatekeeper
 from .mailboxes import MailboxWorker, RemoteMailbox, open_mailbox
+from .wire import Wire
 
 LOGIN_S = 60  # of silence are allowed before the login and after the end
 INPUT_LIMIT_BYTES = 16 * 1024  # commands that wait for an answer; above it we read no more
 BROKEN = b"-ERR [SYS/TEMP] the mailbox cannot be reached now\r\n"
 LATER = b"-ERR [SYS/TEMP] unable to check this now\r\n"
-
-
-class Wire(Protocol):
-    """What we need of a transport; every streaming transport of Twisted has it."""
-
-    def write(self, data: bytes) -> None:
-        """Send, or keep until it can be sent."""
-
-    def loseConnection(self) -> None:
-        """Close when everything is written."""
-
-    def abortConnection(self) -> None:
-        """Close now."""
-
-    def pauseProducing(self) -> None:
-        """Read nothing for now."""
-
-    def resumeProducing(self) -> None:
-        """Read again."""
-
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
-        """Tell the producer when too much waits to be written."""
-
-    def unregisterProducer(self) -> None:
-        """Tell it no longer."""
 
 
 class Service(Protocol):

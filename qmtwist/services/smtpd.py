@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
@@ -27,42 +26,16 @@ from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
 from .listen import Denied, Door, Peer, TooMany
+from .sessions import Sessions
 from .smtpclerk import Clerk, Staff
 from .smtppolicy import SmtpPolicy
 from .twistedsmtp import ESMTP, SMTPFactory
+from .wire import Wire
 
 FIRST_COMMAND_S = 60  # for a client that has not said anything yet
 CLOSING_S = 60  # for a client that does not read our last words
 RATE_WINDOW_S = 300  # over which a message must come in faster than
 RATE_BYTES_S = 10
-
-
-class Wire(Protocol):
-    """What we need of a transport; every streaming transport of Twisted has it."""
-
-    def write(self, data: bytes) -> None:
-        """Send, or keep until it can be sent."""
-
-    def loseConnection(self) -> None:
-        """Close when everything is written."""
-
-    def abortConnection(self) -> None:
-        """Close now."""
-
-    def pauseProducing(self) -> None:
-        """Read nothing for now."""
-
-    def resumeProducing(self) -> None:
-        """Read again."""
-
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
-        """Tell the producer when too much waits to be written."""
-
-    def unregisterProducer(self) -> None:
-        """Tell it no longer."""
-
-    def getHost(self) -> IAddress:
-        """Our own address."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -289,81 +262,38 @@ class SmtpFactory(SMTPFactory):
         SMTPFactory.__init__(self)  # type: ignore[no-untyped-call]
         self.staff = staff
         self.before_connection: Callable[[], None] = lambda: None  # may call `configure`
-        self._door = Door(b"smtp", staff.clock, staff.log)
+        self._sessions: Sessions[SmtpProtocol] = Sessions(
+            staff.clock, Door(b"smtp", staff.clock, staff.log), self._period_s
+        )
         self._policy: SmtpPolicy | None = None
-        self._sessions: set[SmtpProtocol] = set()
         self._serial = 0
-        self._sweep: IDelayedCall | None = None
-        self._drained: Deferred[None] | None = None
+        self.gone = self._sessions.gone
+        self.drain = self._sessions.drain
 
     def configure(self, settings: SmtpSettings) -> None:
         """Settings for the connections that come from now on; at start and at every reload.
 
         :raises OSError, qmtwist.rules.peers.BadRule: control/tcprules cannot be used; nothing has changed.
         """
-        self._door.configure(settings.concurrencyincoming, settings.concurrencyperip, settings.tcprules)
+        self._sessions.door.configure(settings.concurrencyincoming, settings.concurrencyperip, settings.tcprules)
         self._policy = SmtpPolicy(settings)
 
     def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
         """A session, a 421, or nothing at all."""
         self.before_connection()
-        # A UNIX socket has neither host nor port.
-        host, port = getattr(addr, "host", None) or "unknown", getattr(addr, "port", None) or 0
-        answer = self._door.admit(host, port)
+        answer = self._sessions.admit(addr)
         if isinstance(answer, Denied):
             return None
         if isinstance(answer, TooMany):
             return TurnedAway()
         assert self._policy is not None
         self._serial += 1
-        session = SmtpProtocol(self, self._policy, answer, self._serial)
-        self._sessions.add(session)
-        if self._sweep is None:
-            self._schedule_sweep()
-        return session
+        return self._sessions.add(SmtpProtocol(self, self._policy, answer, self._serial))
 
-    def gone(self, session: SmtpProtocol, peer: Peer) -> None:
-        """A session's connection has ended."""
-        self._sessions.discard(session)
-        self._door.leave(peer.ip)
-        if not self._sessions and self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
-        if not self._sessions and self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
-
-    def drain(self, patience_s: float) -> Deferred[None]:
-        """End the sessions, each as soon as no message is under way in it; fires when none is left.
-
-        Stop listening first. Those that are in the middle of a message after `patience_s` are cut off.
-        """
-        drained: Deferred[None] = Deferred()
-        if not self._sessions:
-            drained.callback(None)
-            return drained
-        self._drained = drained
-        patience = self.staff.clock.callLater(patience_s, self._cut_off)
-        for session in list(self._sessions):
-            session.stop()
-        return drained.addCallback(lambda _: patience.cancel() if patience.active() else None)
-
-    def _cut_off(self) -> None:
-        for session in list(self._sessions):
-            session.cut_off()
-
-    def _schedule_sweep(self) -> None:
-        # One timer for all sessions. A time-out comes late by at most an eighth of it.
+    def _period_s(self) -> float:
+        # A time-out comes late by at most an eighth of it.
         timeout_s = FIRST_COMMAND_S if self._policy is None else self._policy.settings.timeout_s
-        self._sweep = self.staff.clock.callLater(min(5.0, timeout_s / 8), self._look)
-
-    def _look(self) -> None:
-        self._sweep = None
-        now = self.staff.clock.seconds()
-        for session in list(self._sessions):
-            session.look(now)
-        if self._sessions:
-            self._schedule_sweep()
+        return min(5.0, timeout_s / 8)
 
 
 def make_smtp_factory(staff: Staff, settings: SmtpSettings) -> SmtpFactory:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.store.journal import records, segment
-from qmtwist.store.journal.recover import recover
 from qmtwist.store.journal.records import JournalMessage
+from qmtwist.store.journal.recover import recover
 from qmtwist.store.journal.writer import Journal, Place
 
 SEGMENT_BYTES = 64 * 1024
@@ -236,9 +236,7 @@ def test_a_failing_disk_acknowledges_nothing_and_a_fresh_segment_goes_on(
     assert found[1].served == {0}  # the note of the failed batch was written again
 
 
-def test_without_any_disk_everything_is_refused_until_it_is_back(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_disk_everything_is_refused_until_it_is_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> int:
         raise OSError(errno.ENOSPC, "full")
 
