@@ -95,6 +95,8 @@ class Life:
         """All that happens in a life, twice over a restart."""
         desk = self.desk
         desk.open()
+        self.send(b"alone", size=10_000)  # nobody else's sync helps it
+        await desk.settle()
         for recipients in ((b"a",), (b"b", b"no", b"soft"), (b"no",), (), (b"late",), (b"c", b"d")):
             self.send(*recipients)
         self.send(b"big", b"nobig", size=20_000)
