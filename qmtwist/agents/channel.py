@@ -23,7 +23,9 @@ class Channel:
         self._socket.setblocking(True)
         self._socket.set_inheritable(False)
         self._reader = FrameReader()
-        self._descriptors: deque[int] = deque()
+        # None: the kernel had no room for it among ours (EMFILE). Its place is kept, or every later frame would get the
+        # descriptor of another. One message of the kernel's never holds more than one of them: they are sent singly.
+        self._descriptors: deque[int | None] = deque()
 
     def fileno(self) -> int:
         """For poll."""
@@ -38,20 +40,22 @@ class Channel:
         while len(frames) < _FRAMES_AT_ONCE:
             try:
                 # not socket.recv_fds: up to Python 3.11 it forgets the flags
-                data, attached, _, _ = self._socket.recvmsg(_READ_BYTES, _ATTACHED_BYTES, _FLAGS)
+                data, attached, flags, _ = self._socket.recvmsg(_READ_BYTES, _ATTACHED_BYTES, _FLAGS)
             except BlockingIOError:
                 break
             except ConnectionResetError:
-                data, attached = b"", []
+                data, attached, flags = b"", [], 0
             for _, _, packed in attached:
                 self._descriptors.extend(array("i", packed[: len(packed) // 4 * 4]))
+            if flags & socket.MSG_CTRUNC:
+                self._descriptors.append(None)
             if not data:
                 return frames or None
             frames += self._reader.receive(data)
         return frames
 
     def take_descriptor(self) -> int | None:
-        """The descriptor of the frame in hand, which the caller closes; None if none came."""
+        """The descriptor of the frame in hand, which the caller closes; None if none came, or there was no room for it."""
         return self._descriptors.popleft() if self._descriptors else None
 
     def send(self, data: bytes, descriptor: int | None = None) -> None:

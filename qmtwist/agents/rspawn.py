@@ -29,6 +29,7 @@ _UNAVAILABLE = Outcome(
     Verdict.DEFERRAL, b"Remote delivery is not available: this home has no bin/qmail-remote. (#4.3.5)\n"
 )
 
+_NO_MESSAGE = Outcome(Verdict.DEFERRAL, b"qmail-spawn unable to open message. (#4.3.0)\n")
 _OUT_OF_MEMORY = Outcome(Verdict.DEFERRAL, b"qmail-rspawn: out of memory. (#4.3.0)\n")
 
 Report = Callable[[int, Outcome], None]
@@ -163,8 +164,9 @@ class Agent:
                 return
         else:
             message = self._channel.take_descriptor()
-        if message is None:
-            raise Malformed("an order without its message")
+        if message is None:  # it was lost for want of a descriptor
+            self._report(number, _NO_MESSAGE)
+            return
         self._deliveries.start(number, order.sender, order.local + b"@" + order.host, message)
 
     def _report(self, number: int, outcome: Outcome) -> None:

@@ -28,7 +28,7 @@ from qmtwist.control.replaced import is_replaced
 from qmtwist.control.settings import Settings
 from qmtwist.mail.errors import Malformed, Temporary
 
-from . import gate, injection
+from . import descriptors, gate, injection
 from .gate import Refusal
 from .localagent import LocalAgent
 from .options import Options
@@ -113,7 +113,17 @@ class MailService(Service):
             raise Refusal("unable to read controls", *map(str, complaints.complaints)) from complaints
         for warning in loaded.warnings:
             self.telemetry.remark("warning", str(warning))
-        return self._effective(loaded.settings)
+        return self._affordable(self._effective(loaded.settings))
+
+    def _affordable(self, settings: Settings) -> Settings:
+        """Settings with no more connections than there are descriptors for."""
+        limit = descriptors.raise_limit(descriptors.wanted(settings))
+        fitting = descriptors.within(settings, limit)
+        if fitting is not settings:
+            smtp, pop3 = fitting.smtp.concurrencyincoming, fitting.pop3.concurrency
+            few = f"only {limit} descriptors: at most {smtp} SMTP and {pop3} POP3 connections"
+            self.telemetry.remark("warning", few)
+        return fitting
 
     def _effective(self, settings: Settings) -> Settings:
         """Settings with what the command line says instead."""

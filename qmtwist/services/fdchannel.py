@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -17,7 +18,7 @@ from qmtwist.mail.errors import Malformed
 from qmtwist.wire.spawn import Frame, FrameReader
 
 _READ_BYTES = 262144
-_DESCRIPTORS_AT_ONCE = 250  # the kernel passes no more than 253 in one message
+_ATTACHED_BYTES = socket.CMSG_SPACE(253 * 4)  # the kernel passes no more descriptors in one message
 _JOIN_BYTES = 65536
 
 
@@ -46,7 +47,7 @@ class FdChannel:
         self._on_frame = on_frame
         self._on_lost = on_lost
         self._reader = FrameReader()
-        self._received: deque[int] = deque()
+        self._received: deque[int | None] = deque()  # None keeps the place of one that was lost
         self._unsent: deque[tuple[memoryview, tuple[int, ...]]] = deque()
         self._is_finishing = False
         self.is_open = True
@@ -61,8 +62,8 @@ class FdChannel:
         if len(self._unsent) == 1:
             self._reactor.addWriter(self)
 
-    def take_descriptor(self) -> int:
-        """The descriptor that belongs to the frame in hand; the caller closes it.
+    def take_descriptor(self) -> int | None:
+        """The descriptor that belongs to the frame in hand, which the caller closes; None: we had no room for it.
 
         :raises Malformed: none was passed.
         """
@@ -117,9 +118,12 @@ class FdChannel:
         self.close()
 
     def _take_some(self) -> None:
-        flags = socket.MSG_CMSG_CLOEXEC
-        data, descriptors, _, _ = socket.recv_fds(self._socket, _READ_BYTES, _DESCRIPTORS_AT_ONCE, flags)
-        self._received.extend(descriptors)
+        # not socket.recv_fds: up to Python 3.11 it forgets the flags
+        data, attached, told, _ = self._socket.recvmsg(_READ_BYTES, _ATTACHED_BYTES, socket.MSG_CMSG_CLOEXEC)
+        for _, _, packed in attached:
+            self._received.extend(array("i", packed[: len(packed) // 4 * 4]))
+        if told & socket.MSG_CTRUNC:  # EMFILE; agents send them singly, so that it was one
+            self._received.append(None)
         if not data:
             raise EOFError
         for frame in self._reader.receive(data):
@@ -173,7 +177,8 @@ class FdChannel:
                 self._socket.shutdown(socket.SHUT_WR)
 
 
-def _close_all(descriptors: Sequence[int] | deque[int]) -> None:
+def _close_all(descriptors: Sequence[int] | deque[int | None]) -> None:
     for descriptor in descriptors:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)

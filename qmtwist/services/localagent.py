@@ -314,7 +314,9 @@ class LocalAgent:
 
     # -- workers
 
-    def _employ(self, serial: int, uid: int, descriptor: int) -> None:
+    def _employ(self, serial: int, uid: int, descriptor: int | None) -> None:
+        if descriptor is None:  # we have no room for it; whoever asked is deferred
+            return self._send(spawn.LOST, serial, b"%d" % uid)
         now = self._reactor.seconds()
         self._links[serial] = WorkerLink(self._reactor, serial, uid, descriptor, now, self._dismissed)
         if self._sweep is None and self._stopped is None:
@@ -323,6 +325,7 @@ class LocalAgent:
             idle = [link for link in self._links.values() if link.is_idle() and link.serial != serial]
             if idle:
                 min(idle, key=lambda link: link.used_at).close()
+        return None
 
     def _dismissed(self, link: WorkerLink) -> None:
         self._links.pop(link.serial, None)
@@ -352,10 +355,7 @@ class LocalAgent:
 
     def _ended(self, reason: Failure) -> None:
         self._process = None
-        if self._stopped is None:
-            self._lose(why(reason))
-        else:
-            self._leave()
+        self._lose(why(reason)) if self._stopped is None else self._leave()
         if self._channel is not None:
             self._channel.drain()
 

@@ -1,0 +1,54 @@
+"""Descriptors are shared out before the first client comes: connections never take those that the queue needs.
+
+A session may need four: its socket, and for a large message mess, intd and a directory that is synced. What is left
+over is for the journal, queue files, deliveries and workers.
+"""
+
+from __future__ import annotations
+
+import resource
+
+import attrs
+
+from qmtwist.control.settings import Settings
+
+BASE = 48  # listeners, journal, log, agents, what the programming language has open
+SMTP_EACH, POP3_EACH = 4, 2
+LEAST = 4  # connections of each service, however few descriptors there are
+WORKERS = 100  # services.localagent.WORKER_LIMIT
+
+
+def wanted(settings: Settings) -> int:
+    """How many descriptors serve everything that the settings allow."""
+    deliveries = settings.send.concurrencylocal + settings.send.concurrencyremote
+    sessions = SMTP_EACH * settings.smtp.concurrencyincoming + POP3_EACH * settings.pop3.concurrency
+    return BASE + WORKERS + deliveries + sessions
+
+
+def raise_limit(count: int) -> int:
+    """Raise our soft limit to so many descriptors, as far as the hard limit allows; what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return soft if soft != resource.RLIM_INFINITY else count
+    soft = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
+
+
+def within(settings: Settings, limit: int) -> Settings:
+    """The settings with no more connections than so many descriptors serve; the same object if all fit."""
+    need = wanted(settings)
+    if need <= limit:
+        return settings
+    left, asked = max(0, limit - BASE), need - BASE
+    smtp = _share(settings.smtp.concurrencyincoming, left, asked)
+    pop3 = _share(settings.pop3.concurrency, left, asked)
+    return attrs.evolve(
+        settings,
+        smtp=attrs.evolve(settings.smtp, concurrencyincoming=smtp),
+        pop3=attrs.evolve(settings.pop3, concurrency=pop3),
+    )
+
+
+def _share(connections: int, left: int, asked: int) -> int:
+    return min(connections, max(LEAST, connections * left // asked))
