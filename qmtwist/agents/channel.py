@@ -55,7 +55,7 @@ class Channel:
         return frames
 
     def take_descriptor(self) -> int | None:
-        """The descriptor of the frame in hand, which the caller closes; None if none came, or there was no room for it."""
+        """The descriptor of the frame in hand, which the caller closes; None: none came, or we had no room for it."""
         return self._descriptors.popleft() if self._descriptors else None
 
     def send(self, data: bytes, descriptor: int | None = None) -> None:
