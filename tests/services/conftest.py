@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -35,19 +31,6 @@ def bugs() -> Iterator[list[LogEvent]]:
     globalLogPublisher.removeObserver(observe)
     failures = [event.get("log_failure") for event in seen]
     assert [failure.getTraceback() if failure else event for failure, event in zip(failures, seen, strict=True)] == []
-
-
-@pytest.fixture
-def memory_directory(tmp_path: Path) -> Iterator[str]:
-    """A directory in memory where there is such a place: what is synced thousands of times need not wait for a disk."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield str(tmp_path)
-        return
-    path = tempfile.mkdtemp(prefix="qmtwist-test-", dir="/dev/shm")
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest_twisted.async_yield_fixture
