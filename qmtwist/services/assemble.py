@@ -280,7 +280,7 @@ class MailService(Service):
         return self.queue.stop() if self._is_open else None
 
     def _stop_agents(self, result: object) -> Deferred[Any]:
-        os.close(self._mutex)  # the queue rests; the agent, which is root, gives it back to its owners
+        gate.unlock(self._mutex)  # the queue rests; the agent, which is root, gives it back to its owners
         return DeferredList([self.local.stop(), self.remote.stop()]).addBoth(self._finish, result)
 
     def _finish(self, _: object, result: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterable
 
 from qmtwist.control.accounts import SystemAccount, system_account
 from qmtwist.store.queue.layout import Layout, missing
@@ -68,21 +69,38 @@ def take_queue(layout: Layout, account: SystemAccount | None) -> None:
         raise Refusal("unable to take the queue over", str(error)) from error
 
 
-def lock(layout: Layout) -> int:
-    """The mutex of the queue, held as long as this descriptor is open.
+def lock(layout: Layout) -> tuple[int, ...]:
+    """The mutex of the queue, held as long as these descriptors are open.
+
+    qmail's mutex is a file, which somebody may remove or replace while we run; its directory is locked, too.
 
     :raises Refusal: somebody else holds it.
     """
+    directory = os.path.dirname(layout.sendmutex)
+    held: list[int] = []
     try:
-        mutex = os.open(layout.sendmutex, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held.append(os.open(layout.sendmutex, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        held.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     except OSError as error:
+        unlock(held)
         raise Refusal("unable to open mutex", str(error)) from error
     for _ in range(LOCK_TRIES):
-        try:
-            fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(LOCK_PAUSE_S)  # the agent of a server that was killed may be giving the queue back
-        else:
-            return mutex
-    os.close(mutex)
+        if all(map(_take, held)):
+            return tuple(held)
+        time.sleep(LOCK_PAUSE_S)  # the agent of a server that was killed may be giving the queue back
+    unlock(held)
     raise Refusal("qmail-send is already running")
+
+
+def unlock(held: Iterable[int]) -> None:
+    """Another server may have the queue."""
+    for descriptor in held:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

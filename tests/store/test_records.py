@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from qmtwist.mail.errors import Malformed
 from qmtwist.store.queue import records
 from qmtwist.store.queue.layout import Layout, missing, split_name
-from qmtwist.store.queue.records import Recipient
 from tests.support.queues import make_queue, put
 
 addresses = st.binary(max_size=20).map(lambda text: text.replace(b"\0", b"-"))

@@ -41,10 +41,12 @@ def encode_recipients(recipients: list[tuple[bool, bytes]]) -> bytes:
 
 
 def parse_recipients(data: bytes) -> list[Recipient]:
-    """The records of a local or remote file; a last record without its NUL does not count, as in qmail.
+    """The records of a local or remote file.
 
-    :raises Malformed: a record that is neither T nor D.
+    :raises Malformed: a record that is neither T nor D, or has no NUL; qmail would take what is cut off for served.
     """
+    if data and data[-1:] != b"\0":
+        raise Malformed("unterminated record")
     found, offset = [], 0
     for record in data.split(b"\0")[:-1]:
         mark = record[:1]
@@ -76,11 +78,17 @@ def read_info(layout: Layout, number: int) -> tuple[bytes, int]:
 
 
 def read_recipients(layout: Layout, channel: str, number: int) -> list[Recipient] | None:
-    """The recipients of one channel; None: no such file, the channel is finished."""
+    """The recipients of one channel; None: no such file, the channel is finished.
+
+    :raises OSError: unreadable. :raises Malformed: damaged; nobody writes an empty file.
+    """
     try:
-        return parse_recipients(durable.read(layout.channel(channel, number)))
+        data = durable.read(layout.channel(channel, number))
     except FileNotFoundError:
         return None
+    if not data:
+        raise Malformed("empty file")
+    return parse_recipients(data)
 
 
 def set_due(layout: Layout, channel: str, number: int, due: int) -> None:
