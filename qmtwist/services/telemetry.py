@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -74,6 +75,8 @@ class LogPipe:
         while view:
             try:
                 view = view[os.write(self._descriptor, view) :]
+            except BlockingIOError:  # somebody who shares the pipe has made it so
+                select.select([], [self._descriptor], [])
             except OSError:
                 return  # nobody reads any more; mail goes on
 

@@ -113,7 +113,9 @@ class Queue:
         self.intake = JournalIntake(
             self.journal, layout, self.spool, self._next_number, self._arrivals, settings.journalmax_bytes
         )
-        self._todo = TodoReader(layout, self.disk, self.telemetry, time.time, self._arrivals.preprocessed)
+        self._todo = TodoReader(
+            layout, self.disk, self.telemetry, time.time, self._arrivals.preprocessed, self.manager.later
+        )
         self._todo.use(self.manager.sort)
         self.ending = Ending(self.manager, Bounces(self.intake, self._bounce_origin))
         self.manager.engage(couriers, self.ending)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.python.failure import Failure
+
 from qmtwist.logbook.facts import MessageInfo, NewMessage
 from qmtwist.services.disk import Disk
 from qmtwist.services.telemetry import Telemetry
@@ -15,6 +17,7 @@ from qmtwist.store.queue.preprocess import Preprocessed, Sorter, preprocess
 from qmtwist.store.queue.scan import scan_todo
 
 SCAN_INTERVAL_S = 1500
+SLEEP_S = 10  # before todo/ is looked at again when it could not be read
 BATCH = 64
 
 
@@ -28,12 +31,14 @@ class TodoReader:
         telemetry: Telemetry,
         clock: Callable[[], float],
         accepted: Callable[[Preprocessed], None],
+        later: Callable[[float, Callable[[], None]], None],
     ) -> None:
         self._layout = layout
         self._disk = disk
         self._telemetry = telemetry
         self._clock = clock
         self._accepted = accepted
+        self._later = later
         self._sort: Sorter = lambda recipient: ("remote", recipient)
         self._bad: dict[int, str] = {}  # entry: why; it is looked at again at each scan, and told once
         self._is_busy = False
@@ -84,6 +89,7 @@ class TodoReader:
         else:
             self._bad.pop(result.number, None)
 
-    def _trouble(self, failure: object) -> None:
+    def _trouble(self, failure: Failure) -> None:
         self._is_busy = False
-        self._telemetry.notice("alert", f"unable to opendir todo: {failure}")
+        self._telemetry.notice("alert", f"unable to opendir todo, sleeping...: {failure.value}")
+        self._later(SLEEP_S, self.wake)
