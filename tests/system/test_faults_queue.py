@@ -205,8 +205,8 @@ def test_controls_that_cannot_be_read_at_hup_leave_the_old_ones(home: Home) -> N
         wait_for(says(daemon, "unable to reread controls"), daemon)
         send(daemon, "one")
         daemon.wait_for_messages("alice", 1)
-        with pytest.raises(smtplib.SMTPRecipientsRefused):
-            with smtplib.SMTP("127.0.0.1", daemon.smtp_port, local_hostname="localhost") as client:
+        with smtplib.SMTP("127.0.0.1", daemon.smtp_port, local_hostname="localhost") as client:
+            with pytest.raises(smtplib.SMTPRecipientsRefused):
                 client.sendmail("ann@sender.example", ["someone@far.example"], b"x\r\n")
         os.rename(f"{home.path}/away", f"{home.path}/control")
 
