@@ -298,6 +298,8 @@ def _send(directory: Directory) -> SendSettings:
         concurrencylocal=directory.number("concurrencylocal"),
         concurrencyremote=directory.number("concurrencyremote"),
         journalmax_bytes=directory.number("journalmax"),
+        bouncemax_bytes=directory.number("bouncemaxbytes"),
+        minfree_bytes=directory.number("minfree"),
     )
 
 

@@ -238,7 +238,7 @@ CONVENTIONAL: tuple[Row, ...] = (
     Row(
         "concurrencyincoming",
         Kind.NUMBER,
-        200,
+        1000,
         "SMTP service, run scripts",
         "SMTP connections at the same time",
         "smtp.concurrencyincoming",
@@ -267,7 +267,15 @@ OURS: tuple[Row, ...] = (
         needs_restart=True,
         default_words="none: passwords made with `qmtwist passwd`",
     ),
-    _number("concurrencyperip", 50, "SMTP service", "SMTP connections of one address", "smtp.concurrencyperip"),
+    _number(
+        "bouncemaxbytes",
+        10485760,
+        "queue manager",
+        "bytes of a message that its bounce carries at most; 0 means none of it",
+        "send.bouncemax_bytes",
+        minimum=0,
+    ),
+    _number("concurrencyperip", 200, "SMTP service", "SMTP connections of one address", "smtp.concurrencyperip"),
     _number("concurrencypop3", 100, "POP3 service", "POP3 connections at the same time", "pop3.concurrency"),
     _number(
         "journalmax",
@@ -277,6 +285,14 @@ OURS: tuple[Row, ...] = (
         "send.journalmax_bytes",
         minimum=0,
     )._replace(maximum=8 * 1024 * 1024),
+    _number(
+        "minfree",
+        4194304,
+        "queue manager",
+        "free bytes on the queue's disk below which no mail is accepted (452)",
+        "send.minfree_bytes",
+        minimum=0,
+    ),
     Row(
         "listenpop3",
         Kind.ENDPOINTS,

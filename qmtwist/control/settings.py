@@ -26,6 +26,8 @@ class SendSettings:
     concurrencylocal: int
     concurrencyremote: int
     journalmax_bytes: int  # a larger message is streamed into mess/ at once
+    bouncemax_bytes: int = 10 * 1024 * 1024  # a bounce carries at most so much of the message
+    minfree_bytes: int = 4 * 1024 * 1024  # with less on the disk nothing is accepted
 
 
 @attrs.frozen

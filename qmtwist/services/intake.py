@@ -24,7 +24,6 @@ from qmtwist.wire.text0 import TodoEntry
 from .disk import Disk
 from .seams import Committed, Origin, Receipt
 
-LOW_WATER_BYTES = 4 * 1024 * 1024  # below this nothing is accepted; deliveries go on and free space
 LOW_WATER_INODES = 64  # the same; what is deferred needs five files
 SPOOL_AHEAD_BYTES = 512 * 1024  # what a client may send before the disk has taken it
 SPOOL_THREADS = 8
@@ -55,12 +54,14 @@ class JournalIntake:
         number: Callable[[], int],
         arrivals: Arrivals,
         journalmax_bytes: int,
+        minfree_bytes: int,
     ) -> None:
         self.journal = journal
         self.layout = layout
         self.spool = spool
         self.arrivals = arrivals
         self.journalmax_bytes = journalmax_bytes
+        self.minfree_bytes = minfree_bytes
         self.is_closed = False
         self.drafts = 0  # begun and not ended
         self._number = number
@@ -89,7 +90,7 @@ class JournalIntake:
             self._looked = now
             try:
                 status = os.statvfs(self.layout.queue)
-                has_bytes = status.f_bavail * status.f_frsize >= LOW_WATER_BYTES
+                has_bytes = status.f_bavail * status.f_frsize >= self.minfree_bytes
                 has_inodes = status.f_favail >= LOW_WATER_INODES or not status.f_files  # btrfs counts none
                 self._has_room = has_bytes and has_inodes
             except OSError:
@@ -224,9 +225,7 @@ class JournalDraft:
 
     def _begin(self) -> None:
         qp, who, birth = self._qp, self._origin.who, self._birth
-        self._acceptance = accept.begin(
-            self._intake.layout, lambda _: queue_received(qp, who, birth), self.number
-        )
+        self._acceptance = accept.begin(self._intake.layout, lambda _: queue_received(qp, who, birth), self.number)
 
     def _put(self, data: bytes) -> None:
         if self._problem is None and self._acceptance is not None:

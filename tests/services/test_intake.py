@@ -271,23 +271,21 @@ async def test_without_numbers_nothing_is_taken_and_nothing_is_forgotten(
 
 
 @pytest_twisted.ensureDeferred
-async def test_near_the_end_of_the_disk_nothing_is_taken_but_deliveries_go_on(
-    make_desk: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_near_the_end_of_the_disk_nothing_is_taken_but_deliveries_go_on(make_desk: Maker) -> None:
     desk = make_desk(lambda attempt, before: DID if before else None)
     assert isinstance(await desk.submit(ANN, [JOE]), Receipt)
     await desk.until(lambda: desk.held)
-    with monkeypatch.context() as patch:
-        patch.setattr(intake, "LOW_WATER_BYTES", 1 << 62)
-        desk.running.intake._looked = 0.0
-        with pytest.raises(Temporary) as refused:
-            desk.begin()
-        assert refused.value.status == "4.3.1"
-        ((_, report),) = desk.held
-        desk.held.clear()
-        report(DID)
-        await desk.settle()
-        assert not desk.running.manager.mail
+    minfree_bytes, desk.running.intake.minfree_bytes = desk.running.intake.minfree_bytes, 1 << 62
+    desk.running.intake._looked = 0.0
+    with pytest.raises(Temporary) as refused:
+        desk.begin()
+    assert refused.value.status == "4.3.1"
+    ((_, report),) = desk.held
+    desk.held.clear()
+    report(DID)
+    await desk.settle()
+    assert not desk.running.manager.mail
+    desk.running.intake.minfree_bytes = minfree_bytes
     desk.running.intake._looked = 0.0
     desk.begin().abandon()
     desk.script = lambda attempt, before: DID

@@ -481,21 +481,27 @@ async def test_a_large_message_goes_by_files_and_is_delivered_whole(make_desk: M
     assert is_clean(desk)
 
 
+@pytest.mark.parametrize("size", [500_000, 100_000])
 @pytest_twisted.ensureDeferred
-async def test_a_large_message_that_fails_is_copied_into_its_bounce_up_to_a_limit(
-    make_desk: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from qmtwist.services.send import bounces
-
-    monkeypatch.setattr(bounces.copy_of_file, "__defaults__", (200_000,))
-    desk = make_desk()
-    await queued(desk, ANN, NOBODY, message=b"y" * 500_000)
+async def test_a_message_that_fails_is_copied_into_its_bounce_up_to_bouncemaxbytes(make_desk: Maker, size: int) -> None:
+    limit = size - 50_000
+    desk = make_desk(bouncemax_bytes=limit)
+    await queued(desk, ANN, NOBODY, message=b"y" * size)
     await desk.until(lambda: any(attempt.sender == b"" for attempt in desk.attempts))
     await desk.settle()
     bounce = desk.attempts[-1].message
     assert bounce.endswith(b"yyyy\n--- The message was longer; the rest of it is not shown.\n")
-    assert 199_000 < bounce.count(b"y") < 200_100
+    assert limit - 1_000 < bounce.count(b"y") < limit + 100
     assert is_clean(desk)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_as_long_as_bouncemaxbytes_is_copied_whole(make_desk: Maker) -> None:
+    desk = make_desk()
+    await queued(desk, ANN, NOBODY, message=b"Subject: x\n\n" + b"y" * 20_000 + b"\n")
+    await desk.until(lambda: any(attempt.sender == b"" for attempt in desk.attempts))
+    await desk.settle()
+    assert desk.attempts[-1].message.endswith(b"y\n")
 
 
 @pytest_twisted.ensureDeferred

@@ -63,12 +63,12 @@ async def test_a_bounce_whose_copy_cannot_be_read_is_tried_again(
     desk = make_desk(lambda attempt, before: NO_MAILBOX if attempt.sender else DID, journalmax_bytes=10_000)
     real, tries = bounces.copy_of_file, []
 
-    def copy(message: mail.FileMail) -> Iterator[bytes]:
+    def copy(message: mail.FileMail, limit_bytes: int) -> Iterator[bytes]:
         tries.append(message)
         yield b"x" * 600_000
         if len(tries) == 1:
             raise EIO
-        yield from real(message)
+        yield from real(message, limit_bytes)
 
     monkeypatch.setattr(bounces, "copy_of_file", copy)
     await queued(desk, NOBODY, size=100_000)

@@ -14,7 +14,6 @@ from qmtwist.services.seams import Intake, Origin, Receipt
 from .mail import FileMail, JournalMail, Mail
 
 PIECE_BYTES = 65536
-COPY_LIMIT_BYTES = 10 * 1024 * 1024  # a bounce carries at most so much of the message
 
 
 class Bounces:
@@ -31,26 +30,34 @@ class Bounces:
         paragraphs: bytes,
         style: BounceStyle,
         now: int,
+        limit_bytes: int,
         done: Callable[[Receipt | MailError], None],
     ) -> None:
-        """Queue the bounce; `done` hears of it once, perhaps at once.
+        """Queue the bounce, with so much of the message; `done` hears of it once, perhaps at once.
 
         :raises MailError: the queue takes nothing now; `done` is not called.
         """
         head = bounce_head(mail.sender, to, paragraphs, style, now)
-        Injection(self._intake, self._origin, mail, to, done).begin(head)
+        Injection(self._intake, self._origin, mail, to, limit_bytes, done).begin(head)
 
 
 class Injection:
     """One bounce on its way; lives until `done` was called."""
 
     def __init__(
-        self, intake: Intake, origin: Origin, mail: Mail, to: BounceTo, done: Callable[[Receipt | MailError], None]
+        self,
+        intake: Intake,
+        origin: Origin,
+        mail: Mail,
+        to: BounceTo,
+        limit_bytes: int,
+        done: Callable[[Receipt | MailError], None],
     ) -> None:
         self._draft = intake.open(origin, self._go_on)
         self._pieces: Iterator[bytes] | None = None
         self._mail = mail
         self._to = to
+        self._limit_bytes = limit_bytes
         self._done = done
 
     def begin(self, head: bytes) -> None:
@@ -75,12 +82,15 @@ class Injection:
 
     def _copy(self) -> Iterator[bytes]:
         if isinstance(self._mail, JournalMail):
-            yield self._mail.read()
+            content = self._mail.read()
+            yield content[: self._limit_bytes]
+            if len(content) > self._limit_bytes:
+                yield TRUNCATED
         else:
-            yield from copy_of_file(self._mail)
+            yield from copy_of_file(self._mail, self._limit_bytes)
 
 
-def copy_of_file(mail: FileMail, limit_bytes: int = COPY_LIMIT_BYTES) -> Iterator[bytes]:
+def copy_of_file(mail: FileMail, limit_bytes: int) -> Iterator[bytes]:
     """The message in pieces, cut at the limit with a line that says so; a line alone when there is no file any more.
 
     :raises OSError: it cannot be read.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.python.failure import Failure
 
 from qmtwist.logbook.facts import Bounced, MessageEnded, TripleBounce
@@ -61,7 +63,9 @@ class Ending:
             return  # it rests with its notes, and the sender is told after the next start
         manager.busy += 1
         try:
-            self._bounces.inject(mail, to, notes, style, manager.now(), lambda result: self._injected(mail, result))
+            limit_bytes = manager.settings.bouncemax_bytes
+            injected = partial(self._injected, mail)
+            self._bounces.inject(mail, to, notes, style, manager.now(), limit_bytes, injected)
         except MailError as error:
             manager.step_done()
             self._bounce_trouble(mail, error.text)

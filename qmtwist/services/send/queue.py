@@ -111,7 +111,13 @@ class Queue:
         self.journal.start()
         self._arrivals = Arrivals(self.manager, lambda: self._todo.wake())
         self.intake = JournalIntake(
-            self.journal, layout, self.spool, self._next_number, self._arrivals, settings.journalmax_bytes
+            self.journal,
+            layout,
+            self.spool,
+            self._next_number,
+            self._arrivals,
+            settings.journalmax_bytes,
+            settings.minfree_bytes,
         )
         self._todo = TodoReader(
             layout, self.disk, self.telemetry, time.time, self._arrivals.preprocessed, self.manager.later
@@ -184,6 +190,7 @@ class Queue:
         self._settings = settings
         self.manager.apply(settings)
         self.intake.journalmax_bytes = settings.journalmax_bytes
+        self.intake.minfree_bytes = settings.minfree_bytes
 
     def sort(self, recipient: bytes) -> tuple[str, bytes]:
         """Channel and rewritten recipient, by the settings in force."""
