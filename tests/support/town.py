@@ -147,6 +147,17 @@ class Town(Home):
             return stream.read()
         return ""
 
+    def read_control(self, name: str) -> str:
+        """A control file."""
+        with open(f"{self.path}/control/{name}", encoding="latin-1") as stream:
+            return stream.read()
+
+    def read_users(self, name: str) -> str:
+        """A file of users/; empty when there is none."""
+        with contextlib.suppress(FileNotFoundError), open(f"{self.path}/users/{name}", encoding="latin-1") as stream:
+            return stream.read()
+        return ""
+
     def alias(self, name: str, text: str) -> None:
         """Write HOME/alias/.qmail-NAME."""
         self.write(f"alias/.qmail-{name}", text)

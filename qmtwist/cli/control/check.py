@@ -57,7 +57,9 @@ def problems(home: str) -> Iterator[str]:
 def _owner(home: str) -> tree.Owner:
     """A home that belongs to root has the accounts; any other belongs to one user alone."""
     status = os.stat(home)
-    return tree.Owner(accounts.find(), None if status.st_uid == 0 else (status.st_uid, status.st_gid))
+    found = accounts.find()
+    single = None if status.st_uid == 0 else (status.st_uid, status.st_gid)
+    return tree.Owner(found, single, tree.is_lent(home, found))
 
 
 def _entry_problems(home: str, entry: tree.Entry, owner: tree.Owner, setup: str) -> Iterator[str]:
@@ -110,7 +112,12 @@ def _program_problems(home: str, setup: str) -> Iterator[str]:
 
 def _control_problems(home: str, owner: tree.Owner) -> Iterator[str]:
     try:
-        complaints: tuple[Complaint, ...] = load_with_warnings(home).warnings
+        settings, complaints = load_with_warnings(home)
+        for domain in sorted(settings.send.locals.intersection(settings.send.virtualdomains)):
+            path = grammar.control_path(home, "virtualdomains")
+            name = domain.decode("ascii", "backslashreplace")
+            what = f"{name} stands in control/locals as well, which wins"
+            yield f"{path}: {what}: ${{EDITOR:-vi}} {shlex.quote(path)}"
     except Complaints as refused:
         complaints = refused.complaints + refused.warnings
     for complaint in complaints:

@@ -74,7 +74,8 @@ class Setup:
         self.home = home
         self.is_root = os.geteuid() == 0
         self.accounts = accounts.find()
-        self.owner = tree.Owner(self.accounts, None if self.is_root else (os.geteuid(), os.getegid()))
+        single = None if self.is_root else (os.geteuid(), os.getegid())
+        self.owner = tree.Owner(self.accounts, single, tree.is_lent(home, self.accounts))
 
     def run(self, host: str | None, admin: str | None) -> int:
         """All steps; the exit status."""

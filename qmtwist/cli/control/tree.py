@@ -6,6 +6,7 @@ links: each step is opened from the one above it, so that nobody can turn our ch
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from typing import NamedTuple
@@ -41,12 +42,34 @@ class Owner(NamedTuple):
 
     accounts: Accounts
     single: tuple[int, int] | None
+    is_lent: bool = False  # what is qmails' belongs to qmailq, who runs the server (see `is_lent`)
 
     def of(self, entry: Entry) -> tuple[int, int]:
         """uid and gid that an entry should have."""
         if self.single:
             return self.single
-        return (0 if entry.user == "root" else self.accounts.uid(entry.user)), self.accounts.gid(entry.group)
+        user = "qmailq" if self.is_lent and entry.user == "qmails" else entry.user
+        return (0 if user == "root" else self.accounts.uid(user)), self.accounts.gid(entry.group)
+
+
+def is_lent(home: str, accounts: Accounts) -> bool:
+    """Whether a server that root started has the queue, or was killed while it had it.
+
+    It takes what belongs to qmails when it starts, and gives it back when it stops; until then nobody else may.
+    """
+    mutex = f"{home}/queue/lock/sendmutex"
+    try:
+        if os.stat(mutex).st_uid != accounts.uid("qmailq"):
+            return False
+        if os.listdir(f"{home}/queue/journal"):
+            return True
+        with open(mutex, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def entries() -> list[Entry]:
