@@ -366,8 +366,11 @@ class QueueManager:
             self.forget(mail)
 
     def all_due(self) -> None:
-        """ALRM: try everything now."""
+        """ALRM: try everything now; what is just being put to rest, too, when it is."""
         self.machine.all_due()
+        for mail in self.mail.values():
+            if isinstance(mail, JournalMail):
+                mail.retry_at.update(dict.fromkeys(mail.retry_at, self.now()))
         self.pump_soon()
 
     def later(self, seconds: float, what: Callable[[], None]) -> None:
