@@ -62,7 +62,7 @@ def test_the_printed_reference_of_control_files_is_current(capsys: pytest.Captur
     assert command.main([b"control-reference"], "/") == 0
     printed = capsys.readouterr().out
     written = (TOP / "docs" / "reference" / "control.md").read_text()
-    assert written == printed, "run scripts/control-reference"
+    assert written == printed, "run scripts/reference"
     assert all(f"\n| {name} | " in printed for name in schema.ROWS)
 
 
