@@ -32,6 +32,7 @@ from .worker import Terms, Worker, assertion
 
 PENDING_LIMIT = 1000  # lookups that wait for one worker to listen
 LOCAL_LIMIT_BYTES = 1002  # as qmail-queue has it for whole addresses
+PATIENCE_S = 5  # at the end, for the workers: a user's program may run for hours
 SHORT_LIFE_S = 1.0  # a worker that fails so soon is not replaced at once
 PAUSE_S, PAUSE_LIMIT_S = 0.25, 30.0  # but after this, twice as long each time
 _PIPE_BYTES = 1 << 20
@@ -140,14 +141,22 @@ class Agent:
                     self._obey(frame)
 
     def dismiss(self) -> None:
-        """Let the workers finish what they do, and wait for them."""
+        """Let the workers finish what they do, and wait for them; those that take too long defer what they do."""
         self._is_leaving = True
         for staff in list(self._staff.values()):
             self._let_go(staff)
         self._logins.stop()
+        signal.signal(signal.SIGALRM, self._hurry)
+        signal.alarm(PATIENCE_S)
         with contextlib.suppress(ChildProcessError):
             while True:
-                os.wait()
+                self._by_pid.pop(os.wait()[0], None)
+        signal.alarm(0)
+
+    def _hurry(self, number: int, frame: object) -> None:
+        for pid in list(self._by_pid):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
 
     def _obey(self, frame: spawn.Frame) -> None:
         if frame.kind == spawn.LOOKUP:

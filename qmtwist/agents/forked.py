@@ -98,9 +98,10 @@ class Forked:
         return ready
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Send a signal to the process group of every child."""
+        """Send a signal to the process group of every child; those that do not end are killed a little later."""
         for child in self._by_pipe.values():
             _signal(child.pid, number)
+            child.last_word, child.deadline = signal.SIGKILL, time.monotonic() + _GRACE_S
 
     def _patience_ms(self, timeout_s: float | None) -> float | None:
         deadlines = [child.deadline for child in self._by_pipe.values() if child.deadline is not None]

@@ -46,6 +46,7 @@ from .telemetry import LogPipe, Telemetry, to_stderr
 NOT_STARTED = 111
 LOOK_S = 1.0
 LISTENER_PATIENCE_S = 10  # at a stop, for sessions in the middle of a message
+DELIVERY_PATIENCE_S = 10  # then, for deliveries
 
 
 class MailService(Service):
@@ -277,7 +278,15 @@ class MailService(Service):
         return DeferredList(waits).addCallback(self._stop_queue).addBoth(self._stop_agents)
 
     def _stop_queue(self, _: object) -> Deferred[None] | None:
-        return self.queue.stop() if self._is_open else None
+        if not self._is_open:
+            return None
+        patience = self.reactor.callLater(DELIVERY_PATIENCE_S, self._defer_deliveries)
+        return self.queue.stop().addCallback(lambda _: patience.cancel() if patience.active() else None)
+
+    def _defer_deliveries(self) -> None:
+        """A user's program may run for hours, and a far host may be slow: what runs now is stopped, and deferred."""
+        self.local.stop()
+        self.remote.stop()
 
     def _stop_agents(self, result: object) -> Deferred[Any]:
         gate.unlock(self._mutex)  # the queue rests; the agent, which is root, gives it back to its owners

@@ -18,6 +18,7 @@ from .fdchannel import FdChannel, IAgentReactor
 from .seams import Permit
 
 PROGRAM = "qmail-rspawn"
+STOP_S = 10.0  # qmail-remote may wait twenty minutes for its host
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = 1.0, 60.0, 60.0
 CRASHED = Outcome(Verdict.DEFERRAL, b"qmail-remote crashed.\n")
 ABSENT = Outcome(Verdict.DEFERRAL, b"qmail-rspawn is not running. (#4.3.0)\n")
@@ -54,6 +55,7 @@ class RemoteAgent:
         self._delay_s = FIRST_DELAY_S
         self._restart: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
+        self._deadline: IDelayedCall | None = None
 
     def start(self) -> None:
         """Start the agent.
@@ -82,7 +84,7 @@ class RemoteAgent:
         channel.send(spawn.encode_order(self._number, order), () if descriptor is None else (descriptor,))
 
     def stop(self) -> Deferred[None]:
-        """Take no more orders; fires when the deliveries begun have been reported and the agent has gone."""
+        """Take no more orders; fires when the deliveries begun are reported and the agent has gone, or after 10 s."""
         if self._restart is not None:
             self._restart.cancel()
             self._restart = None
@@ -91,6 +93,7 @@ class RemoteAgent:
             return succeed(None)
         if self._stopped is None:
             self._stopped = Deferred()
+            self._deadline = self._reactor.callLater(STOP_S, self._leave)
             if self._channel is not None:
                 self._channel.finish()
         waiting: Deferred[None] = Deferred()
@@ -115,18 +118,25 @@ class RemoteAgent:
     def _ended(self, reason: Failure) -> None:
         """The process is gone; what it still had to say has been read, unless it never will."""
         self._process = None
+        self._leave()
+        if self._stopped is not None:
+            return
+        self._log.line(b"alert: oh no! lost qmail-rspawn: %s" % why(reason))
+        self._plan_restart()
+        self._on_lost()
+
+    def _leave(self) -> None:
+        """What has not been reported by now is deferred."""
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
         if self._channel is not None:
             self._channel.drain()
             self._channel = None
         pending, self._pending = self._pending, {}
         for report in pending.values():
             report(CRASHED)
-        if self._stopped is not None:
+        if self._stopped is not None and not self._stopped.called:
             self._stopped.callback(None)
-            return
-        self._log.line(b"alert: oh no! lost qmail-rspawn: %s" % why(reason))
-        self._plan_restart()
-        self._on_lost()
 
     def _plan_restart(self) -> None:
         if self._reactor.seconds() - self._started >= STABLE_S:
