@@ -94,7 +94,8 @@ class Town(Home):
             if os.geteuid() == 0:
                 uid, gid = self.owner("")
                 os.chown(f"{self.path}/alias", uid, gid)
-            lines += [f"+:alias:{uid}:{gid}:{self.path}/alias:-::", ".\n"]
+            middle = f":alias:{uid}:{gid}:{self.path}/alias:"
+            lines += [f"+{middle}-::", f"=alias{middle}::", f"+alias-{middle}-::", ".\n"]
             self.write("users/assign", "\n".join(lines))
             self.run("qmail-newu")
 
