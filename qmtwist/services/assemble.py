@@ -45,6 +45,7 @@ from .telemetry import LogPipe, Telemetry, to_stderr
 
 NOT_STARTED = 111
 LOOK_S = 1.0
+BACKLOG = 1024  # connections that wait in the kernel, if it allows so many
 LISTENER_PATIENCE_S = 10  # at a stop, for sessions in the middle of a message
 DELIVERY_PATIENCE_S = 10  # then, for deliveries
 
@@ -175,8 +176,11 @@ class MailService(Service):
 
     def _listen(self, service: str, endpoint: str, factory: Factory) -> None:
         found: list[Any] = []
+        # Twisted's 50 make the kernel drop the 51st of a burst, which its client tries again after a second.
+        is_plain = endpoint.startswith(("tcp:", "tcp6:")) and ":backlog=" not in endpoint
+        wanted = f"{endpoint}:backlog={BACKLOG}" if is_plain else endpoint
         try:
-            server = serverFromString(self.reactor, endpoint)  # type: ignore[no-untyped-call]
+            server = serverFromString(self.reactor, wanted)  # type: ignore[no-untyped-call]
             server.listen(factory).addBoth(found.append)
         except ValueError as error:
             raise Refusal(f"{service} cannot listen on {endpoint}: {error}") from error
