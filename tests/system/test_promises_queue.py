@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from qmtwist.scheduler.retry import SKIP, next_attempt
 from tests.support.daemon import LIMIT_S, environment, running
 from tests.support.privately import MAIL_UIDS
 from tests.support.processes import tree
@@ -399,6 +400,14 @@ def test_the_trigger_wakes_the_server_and_mail_moves_without_it(place: Office) -
         pass
     found = made.attempt("qmtwist", "check", "--home", made.path)
     assert found.returncode == 1 and b"lock/trigger" in found.stdout
+
+
+def test_the_retry_schedule_of_the_documents() -> None:
+    """S103: all forty rows, for a host that never answers."""
+    attempts = [0]
+    while len(attempts) < 40:
+        attempts.append(next_attempt(0, attempts[-1], SKIP["remote"]))
+    assert attempts == [400 * row * row for row in range(40)] and attempts[-1] == 608400
 
 
 def test_listings(office: Office) -> None:

@@ -137,6 +137,23 @@ def test_documents_and_start_scripts(office: Office) -> None:
             assert "qmail-start" in stream.read()
 
 
+def test_every_program_has_a_page(office: Office) -> None:
+    """S012: in HOME/man, and readable by man(1) where there is one."""
+    made = office.town
+    pages = {
+        name.rpartition(".")[0]: f"{folder}/{name}"
+        for folder, _, names in os.walk(f"{made.path}/man")
+        for name in names
+    }
+    assert {*os.listdir(f"{made.path}/bin"), "qmail-control"} - {"qmtwist"} <= set(pages)
+    with open(pages["qmail-control"], encoding="utf-8") as stream:
+        assert "concurrencyremote" in stream.read()
+    if shutil.which("man") is not None:
+        more = {"MANPATH": f"{made.path}/man", "MANPAGER": "cat", "PAGER": "cat"}
+        said = made.attempt("man", "qmail-queue", more=more)
+        assert b"qmail-queue" in said.stdout, said
+
+
 def test_showctl(office: Office) -> None:
     """S014."""
     made = office.town

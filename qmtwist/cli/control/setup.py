@@ -25,7 +25,7 @@ import sys
 
 from qmtwist.control import grammar, schema
 
-from . import accounts, boot, documents, hostname, launchers, tree, trust
+from . import accounts, boot, documents, hostname, launchers, manpages, tree, trust
 from .arguments import Parser, home_of
 
 ALIASES = ("postmaster", "mailer-daemon", "root")
@@ -174,6 +174,8 @@ class Setup:
         for name, content in documents.texts().items():
             os.makedirs(os.path.dirname(f"{self.home}/doc/{name}"), exist_ok=True)
             _renew(f"{self.home}/doc/{name}", content, 0o644)
+        for name, content in manpages.pages().items():
+            _renew(f"{self.home}/man/{name}", content, 0o644)
 
     # -- what is left to do
 
