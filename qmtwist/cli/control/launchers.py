@@ -166,7 +166,8 @@ def _queue_program(home: str, command: Command, script: Program, notes: list[str
     if not known.is_complete:
         return script
     if obstacle := setuid_obstacle(f"{home}/bin", command):
-        notes.append(f"bin/qmail-queue is not set-uid: {obstacle}. Users can queue only while the daemon runs.")
+        consequence = "Until that is mended users cannot queue mail, and their forwards are deferred."
+        notes.append(f"bin/qmail-queue is not set-uid: {obstacle}. {consequence}")
         return script
     data = setuid_program("qmail-queue", home, command, os.uname().machine)
     return Program(data, 0o4711, known.uid("qmailq"), known.gid("qmail"))
