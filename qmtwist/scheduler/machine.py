@@ -58,9 +58,9 @@ class Machine:
         """Deliveries allowed at once."""
         return self._channels[channel].slots.limit
 
-    def set_limit(self, channel: str, limit: int) -> None:
-        """Change a concurrency; deliveries in progress go on."""
-        self._channels[channel].slots.limit = limit
+    def set_limit(self, channel: str, limit: int) -> list[int]:
+        """Change a concurrency; deliveries in progress go on, and those that waited for a slot and have it are told."""
+        return self._channels[channel].slots.set_limit(limit)
 
     def is_open(self, number: int) -> bool:
         """Whether a message has a job on any channel, or is being opened."""
@@ -136,6 +136,10 @@ class Machine:
         if retry_at is not None:
             state.agenda.add(number, retry_at)
 
+    def is_in_delivery(self, delivery: int) -> bool:
+        """Whether a delivery was ordered and has not ended."""
+        return delivery in self._deliveries
+
     def is_last_try(self, delivery: int) -> bool:
         """Whether a deferral of this delivery is a failure, because the message is too old."""
         return self._deliveries[delivery][0].is_dying
@@ -154,6 +158,13 @@ class Machine:
         order = self.order(delivery)
         del self._deliveries[delivery]
         return Ended(order, self._channels[order.channel].slots.ended(delivery))
+
+    def recalled(self, delivery: int) -> Closed | None:
+        """A delivery handed over ahead is not to begin any more; its recipient is as due as it was before."""
+        order = self.ended(delivery).order
+        job = self._jobs[order.channel, order.number]
+        job.retry_at = job.begun
+        return self.settled(order.channel, order.number, False)
 
     def settled(self, channel: str, number: int, is_served: bool) -> Closed | None:
         """One recipient is served (or failed for good), or is left for the next pass. Closed: the pass is over."""

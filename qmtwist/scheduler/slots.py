@@ -35,6 +35,15 @@ class Slots:
         """Slots in use."""
         return len(self._running)
 
+    def set_limit(self, limit: int) -> list[int]:
+        """Change the number of slots; the tickets that have one now."""
+        self.limit = limit
+        following: list[int] = []
+        while self._waiting and len(self._running) < limit:
+            following.append(self._waiting.popleft())
+            self._running.add(following[-1])
+        return following
+
     def ask(self, ticket: int) -> bool:
         """A delivery needs a process: True, it has a slot; False, it gets one later, in turn."""
         if len(self._running) < self.limit:

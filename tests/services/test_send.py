@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
+import attrs
 import pytest
 import pytest_twisted
+from twisted.logger import LogEvent
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Temporary
@@ -272,8 +275,6 @@ async def test_a_message_deferred_here_is_still_tried_there_when_a_slot_is_free(
 
 @pytest_twisted.ensureDeferred
 async def test_concurrency_zero_keeps_mail_waiting_and_a_reload_lets_it_go(make_desk: Maker) -> None:
-    import attrs
-
     desk = make_desk(concurrencyremote=0)
     await queued(desk, ANN, b"ok@remote.example")
     await desk.settle()
@@ -464,6 +465,86 @@ async def test_a_kill_during_a_clean_stop_loses_nothing_and_repeats_nothing_ende
     assert is_clean(again)
 
 
+# -- orders ahead of their slots
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_begins_nothing_that_was_handed_over_ahead(make_desk: Maker) -> None:
+    desk = make_desk(lambda attempt, before: None, concurrencylocal=2)
+    for at in range(6):
+        await queued(desk, ANN, b"r%d@mail.example.org" % at)
+    await desk.until(lambda: len(desk.held) == 2)
+    stopping = desk.running.stop()
+    for _, report in desk.held:
+        report(DID)
+    desk.held.clear()
+    await stopping.addTimeout(10, desk.reactor)
+    assert len(desk.attempts) == 2
+    assert sum(line.startswith("starting delivery") for line in desk.log()) == 2
+    assert len([name for name in desk.files() if name.startswith("local/")]) == 4
+    desk.script = lambda attempt, before: DID
+    desk.open()
+    await desk.until(lambda: len(desk.attempts) == 6)
+    await desk.settle()
+    assert is_clean(desk)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_delivery_that_asks_for_its_slot_while_stopping_never_begins(make_desk: Maker) -> None:
+    """Its agent may report on it all the same: that means nothing."""
+    asked: list[tuple[Callable[[Callable[[], None]], None], Callable[[Outcome], None]]] = []
+
+    class Slow:
+        def deliver(self, order: object, descriptor: object, report: Any, permit: Any = None) -> None:
+            asked.append((permit, report))
+
+    desk = make_desk()
+    desk.running.manager._couriers["local"] = Slow()
+    await queued(desk, ANN, JOE)
+    await desk.until(lambda: asked)
+    stopping = desk.running.stop()
+    ((permit, report),) = asked
+    permit(lambda: pytest.fail("begun"))
+    await stopping.addTimeout(10, desk.reactor)
+    report(SOFT)
+    assert not any(line.startswith(("starting", "delivery")) for line in desk.log())
+    desk.open()
+    await desk.until(lambda: len(desk.attempts) == 1)
+    await desk.settle()
+    assert is_clean(desk)
+
+
+@pytest_twisted.ensureDeferred
+async def test_more_slots_are_used_at_once(make_desk: Maker) -> None:
+    desk = make_desk(lambda attempt, before: None, concurrencylocal=2)
+    for at in range(6):
+        await queued(desk, ANN, b"r%d@mail.example.org" % at)
+    await desk.until(lambda: len(desk.held) == 2)
+    desk.running.apply(attrs.evolve(desk.settings, concurrencylocal=5))
+    await desk.until(lambda: len(desk.held) == 5)
+    assert "status: local 5/5 remote 0/20" in desk.log()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bug_in_an_agents_place_defers_one_recipient_and_keeps_no_slot(
+    make_desk: Maker, bugs: list[LogEvent]
+) -> None:
+    def broken(attempt: Attempt, before: int) -> Outcome:
+        raise RuntimeError("a bug")
+
+    desk = make_desk(broken, concurrencylocal=1)
+    await queued(desk, ANN, JOE)
+    await desk.until(lambda: "delivery 1: deferral" in " ".join(desk.log()))
+    assert [event["log_failure"].getErrorMessage() for event in bugs] == ["a bug"]
+    bugs.clear()
+    desk.script = lambda attempt, before: DID
+    await desk.settle()
+    desk.running.manager.all_due()
+    await desk.until(lambda: desk.attempts[-1].recipient == JOE and len(desk.attempts) == 2)
+    await desk.settle()
+    assert is_clean(desk)
+
+
 # -- large messages, foreign messages
 
 
@@ -557,8 +638,6 @@ async def test_a_bad_todo_entry_is_told_once_kept_and_holds_nobody_up(
 
 @pytest_twisted.ensureDeferred
 async def test_new_rules_route_what_comes_and_leave_what_is_sorted(make_desk: Maker) -> None:
-    import attrs
-
     desk = make_desk(lambda attempt, before: SOFT)
     await queued(desk, ANN, b"x@v.example")
     await desk.until(lambda: len(desk.attempts) == 1)

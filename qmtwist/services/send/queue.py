@@ -217,8 +217,7 @@ class Queue:
         """lifecycle.Staff"""
         self.intake.is_closed = True
         self._todo.is_stopping = True
-        self.manager.machine.stop()
-        self.manager.stop_timer()
+        self.manager.stop()
         self._look_whether_idle()
 
     def _look_whether_idle(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from qmtwist.control.settings import SendSettings
 from qmtwist.logbook.facts import DeliveryEnded, DeliveryStarted, Status
@@ -30,6 +31,7 @@ from qmtwist.store.queue import records
 from qmtwist.store.queue.layout import Layout
 from qmtwist.wire.spawn import DeliverOrder
 
+from .ahead import Ahead
 from .farewell import Farewell
 from .mail import FileMail, JournalMail, Mail, Unreadable
 
@@ -37,6 +39,7 @@ SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
 NOTE_DELAY_S = 0.2  # the longest that an end mark waits for a commit to ride with
 CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
 
+_log = Logger()
 _KIND = {Verdict.SUCCESS: "success", Verdict.FAILURE: "failure", Verdict.DEFERRAL: "deferral"}
 _NO_HOST = Outcome(Verdict.FAILURE, b"Sorry, address must include host name. (#5.1.3)\n")
 _UNREADABLE = Outcome(Verdict.DEFERRAL, b"qmail-spawn unable to open message. (#4.3.0)\n")
@@ -71,7 +74,7 @@ class QueueManager:
         self._timer: IDelayedCall | None = None
         self._deliveries = 0
         self._begun: dict[int, int] = {}  # the machine's number of a delivery: the log's
-        self._held: dict[int, Callable[[], None]] = {}  # what begins a delivery when its slot is free
+        self._ahead = Ahead(self.machine, self._begin, self._closed)
         self._is_pumping = self._is_in_turn = False
         self._is_note_waiting = False
         self._crowd_looked_at = 0.0
@@ -89,8 +92,8 @@ class QueueManager:
         """Use new settings for what comes; messages already sorted keep their routes."""
         self.settings = settings
         self.routes = routes_of(settings)
-        self.machine.set_limit("local", settings.concurrencylocal)
-        self.machine.set_limit("remote", settings.concurrencyremote)
+        for channel, limit in (("local", settings.concurrencylocal), ("remote", settings.concurrencyremote)):
+            self._ahead.have_slots(self.machine.set_limit(channel, limit))
         self.machine.lifetime_s = settings.queuelifetime_s
         self.pump_soon()
 
@@ -179,8 +182,10 @@ class QueueManager:
             self._timer = self._reactor.callLater(max(1, min(due - now, 60)), self.pump_soon)
         self.on_quiet()
 
-    def stop_timer(self) -> None:
-        """No more passes by time."""
+    def stop(self) -> None:
+        """Start nothing any more: no passes by time either, and what waits for its slot is taken back."""
+        self.machine.stop()
+        self._ahead.recall()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
@@ -229,7 +234,12 @@ class QueueManager:
             return
         sender = expand(mail.sender, local + b"@" + host)
         delivery = DeliverOrder(sender, local, host, content)
-        self._couriers[channel].deliver(delivery, descriptor, report, partial(self._permit, ticket))
+        try:
+            self._couriers[channel].deliver(delivery, descriptor, report, partial(self._ahead.permit, ticket))
+        except Exception:  # a bug delays this recipient, and takes no slot with it
+            _log.failure("delivering message {number}", number=order.number)
+            if self.machine.is_in_delivery(ticket):
+                report(_UNREADABLE)
 
     def _begin(self, order: Start, is_light: bool = False) -> None:
         """The delivery begins, and gets its number; a light one needs no process, and begins when it ends."""
@@ -239,29 +249,21 @@ class QueueManager:
         self.telemetry.fact(DeliveryStarted(self._deliveries, order.number, order.channel, recipient))
         self.status(int(is_light))
 
-    def _permit(self, ticket: int, go: Callable[[], None]) -> None:
-        """A delivery that was handed over ahead needs a process: now, or when a slot is free."""
-        if self.machine.ask(ticket):
-            self._begin(self.machine.order(ticket))
-            go()
-        else:
-            self._held[ticket] = go
-
     # -- reports
 
     def _reported(self, ticket: int, outcome: Outcome) -> None:
+        if not self._ahead.is_heard(ticket):
+            return
         verdict, text = outcome
         if verdict is Verdict.DEFERRAL and self.machine.is_last_try(ticket):
             verdict, text = Verdict.FAILURE, text + GIVING_UP
         if ticket not in self._begun:
             self._begin(self.machine.order(ticket), is_light=True)
-        self._held.pop(ticket, None)
         order, following = self.machine.ended(ticket)
         self.telemetry.fact(DeliveryEnded(self._begun.pop(ticket), _KIND[verdict], text))
         self.status()
         if following is not None:
-            self._begin(self.machine.order(following))
-            self._held.pop(following)()
+            self._ahead.have_slots((following,))
         mail = self.mail[order.number]
         if verdict is Verdict.DEFERRAL:
             self._settle(order, False)
