@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
-import pwd
+import signal
 import stat
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -59,8 +58,6 @@ def test_an_mbox_has_a_from_line_quoting_and_an_empty_line_at_the_end(office: Of
 
 def test_an_mbox_that_another_program_has_locked_waits(office: Office) -> None:
     """S144, S240: a reader that holds the lock keeps our message out of its file."""
-    import fcntl
-
     path = office.town.file("joe", "Locked", "")
     office.town.file("joe", ".qmail-locked", "./Locked\n")
     with open(path, "r+b") as stream:
@@ -98,7 +95,7 @@ def test_a_maildir_of_another_user_defers_and_then_delivers(office: Office) -> N
     assert "deferral:" in report and "(#4." in report
     for name in ("", "/cur", "/new", "/tmp"):
         os.chown(path + name, *office.town.owner("joe"))
-    office.signal(__import__("signal").SIGALRM)
+    office.signal(signal.SIGALRM)
     office.wait_for(lambda line: "success" in line, since)
     assert len(os.listdir(f"{path}/new")) == 1
 
@@ -233,13 +230,8 @@ def test_exit_99_ends_the_file(office: Office) -> None:
 @needs_accounts
 def test_a_program_has_its_users_groups_only(office: Office) -> None:
     """S164: the shell's `groups` shows the user's own gid, no supplementary ones."""
-    assert "_people/" in text(office, "groups", "|echo _$(id -gn) >&1; id -G\n").replace(":", "").replace(
-        "success ", "_"
-    )
     uid, gid = office.town.owner("joe")
-    assert text(office, "ids", "|id -u; id -g; id -G; cat /proc/self/loginuid >/dev/null\n").endswith(
-        f"success: {uid}/{gid}/{gid}/did_0+0+1/"
-    )
+    assert text(office, "ids", "|id -u; id -g; id -G\n").endswith(f"success: {uid}/{gid}/{gid}/did_0+0+1/")
 
 
 @needs_accounts
@@ -283,8 +275,9 @@ def test_programs_know_the_delivery_by_its_variables(office: Office) -> None:
     town = office.town
     town.file("joe", ".qmail-b-c-default", VARIABLES)
     town.write("control/locals", f"{H}\na.b.c.{H}\n")
-    office.signal(__import__("signal").SIGHUP)
-    time.sleep(0.3)
+    since = office.mark()
+    office.signal(signal.SIGHUP)
+    office.wait_for_line("control: ", since)
     found = variables(office, f"joe-b-c-d@a.b.c.{H}")
     exact = {
         "SENDER": "s@far.example",
@@ -339,7 +332,6 @@ def test_a_mailbox_outside_the_home(office: Office) -> None:
     os.makedirs(spool, exist_ok=True)
     os.chmod(spool, 0o1777)
     assert "did_1+0+1/" in text(office, "vsm", f'|cat > {spool}/"$USER".x\n{spool}/joe\n')
-    with contextlib.suppress(KeyError):
-        assert pwd.getpwuid(os.stat(f"{spool}/joe").st_uid).pw_name != "root" or os.geteuid() == 0
+    assert os.stat(f"{spool}/joe").st_uid == office.town.owner("joe")[0]
     with open(f"{spool}/joe", encoding="ascii") as stream:
         assert stream.read().startswith("From s@far.example ")

@@ -112,7 +112,8 @@ def test_sendmail_finds_its_home_through_a_link(office: Office) -> None:
     messages = office.wait_for_messages("ann", 2)
     assert all(text.rstrip().endswith(b".") for text in messages)
     made.run(links["mailq"])
-    assert b"alias" in (ended := made.attempt(links["newaliases"])).stdout + ended.stderr or ended.returncode == 0
+    ended, direct = made.attempt(links["newaliases"]), made.attempt("newaliases")
+    assert (ended.returncode, ended.stderr) == (direct.returncode, direct.stderr)
 
 
 @needs_accounts
