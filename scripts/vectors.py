@@ -6,7 +6,8 @@ and succeeds. As root the home is set up with qmail's accounts in a private moun
 do with a relocated home is played.
 
 A case that we answer otherwise on purpose stands in tests/vectors/exceptions.txt (`case-id reason`, argued in
-docs/differences.md). It does not fail the run; one that passes is reported as stale and does.
+docs/differences.md). It does not fail the run; one that passes is reported as stale and does. tests/vectors/needs-root.txt lists what only root can
+play.
 
 Arguments are handed to the runner: `scripts/vectors --only smtpd -v`.
 """
@@ -29,6 +30,7 @@ sys.path.insert(0, TOP)
 from tests.support import privately  # noqa: E402
 
 EXCEPTIONS = os.path.join(TOP, "tests/vectors/exceptions.txt")
+NEEDS_ROOT = os.path.join(TOP, "tests/vectors/needs-root.txt")
 
 # What is played: kinds of cases, and how exactly they are compared.
 SETS = (("exact", "local,users,queue,send"), ("semantic", "smtpd,pop3d,popup"))
@@ -52,13 +54,13 @@ def vectors_directory() -> str:
     return os.environ.get("QMTWIST_VECTORS") or os.path.join(os.path.dirname(TOP), "shared", "vectors")
 
 
-def read_exceptions() -> dict[str, str]:
+def read_exceptions(is_private: bool) -> dict[str, str]:
     """Case id to reason."""
-    if not os.path.exists(EXCEPTIONS):
-        return {}
-    with open(EXCEPTIONS, encoding="utf-8") as stream:
-        lines = [line.split(None, 1) for line in stream if line.strip() and not line.startswith("#")]
-    return {words[0]: words[1].strip() if len(words) > 1 else "" for words in lines}
+    lines: list[str] = []
+    for path in (EXCEPTIONS,) if is_private else (EXCEPTIONS, NEEDS_ROOT):
+        with open(path, encoding="utf-8") as stream:
+            lines += [line for line in stream if line.strip() and not line.startswith("#")]
+    return {line.split()[0]: line.partition(" ")[2].strip() for line in lines}
 
 
 def set_up(home: str) -> None:
@@ -98,7 +100,7 @@ def judge(results: list[dict[str, Any]], exceptions: dict[str, str]) -> Tally:
         if status == "failed" and identity in exceptions:
             count["excepted"] += 1
         elif status == "passed" and identity in exceptions:
-            print(f"STALE {identity} passes, but tests/vectors/exceptions.txt says: {exceptions[identity]}")
+            print(f"STALE {identity} passes, but tests/vectors says: {exceptions[identity]}")
             count["failed"] += 1
         elif status == "failed":
             print(f"FAILED {case['file']} {identity}")
@@ -137,7 +139,7 @@ def main(arguments: list[str]) -> int:
         asked = [arguments] if arguments else [["--level", level, "--only", names] for level, names in SETS]
         total = Tally()
         for words in asked:
-            total = total.plus(judge(play([*place, *words]), read_exceptions()))
+            total = total.plus(judge(play([*place, *words]), read_exceptions(is_private)))
     finally:
         shutil.rmtree(base, ignore_errors=True)
     notes = f"{total.absent} absent, {total.excepted} excepted" + ("" if is_private else ", relocatable only")
