@@ -6,8 +6,8 @@ and succeeds. As root the home is set up with qmail's accounts in a private moun
 do with a relocated home is played.
 
 A case that we answer otherwise on purpose stands in tests/vectors/exceptions.txt (`case-id reason`, argued in
-docs/differences.md). It does not fail the run; one that passes is reported as stale and does. tests/vectors/needs-root.txt lists what only root can
-play.
+docs/differences.md). It does not fail the run; one that passes is reported as stale and does. What only root can play
+stands in tests/vectors/needs-root.txt.
 
 Arguments are handed to the runner: `scripts/vectors --only smtpd -v`.
 """
