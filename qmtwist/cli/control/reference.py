@@ -16,8 +16,8 @@ _LOG_HEAD = """# The log
 
 The server writes one line per fact. The lines of the queue manager are qmail-log(5)'s, to the letter; those of the
 services are our own. Foreign bytes are escaped, so that nobody else's bytes can look like a line of ours.
-`--log-format json` gives an object a line: `time`, `event` (the name in the first column) and the fields in the second; a
-line of a service has the event `Line` and the field `text`.
+With `--log-format json` each is an object: `time`, `event` (the name in the first column) and the fields in the
+second; a line of a service has the event `Line` and the field `text`.
 
 ## The queue manager
 
