@@ -82,6 +82,8 @@ class ProgramDraft(ProcessProtocol):
         if self._result is not None:
             done(self._result)
             return
+        if 1 not in self._process.pipes:  # it cannot have queued what it was not told
+            self._is_broken = True
         self._put(1, encode_envelope(envelope))
         self._process.closeChildFD(0)
         self._process.closeChildFD(1)
@@ -118,7 +120,7 @@ class ProgramDraft(ProcessProtocol):
         """The pipe is closed: by us after the last byte, or by the program before it."""
         pipe = self._message_pipe
         is_written = self._done is not None and not pipe.dataBuffer and not pipe._tempDataBuffer
-        self._is_broken = not is_written
+        self._is_broken |= not is_written
         self.resumeProducing()
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:

@@ -68,3 +68,9 @@ async def test_a_program_that_refuses_says_why(tmp_path: Path, script: str, kind
 async def test_a_program_that_stops_reading_has_not_accepted_whatever_it_says(tmp_path: Path) -> None:
     result = await submitted(tmp_path, "exec <&-; cat <&1 >/dev/null; exit 0", b"x" * 3_000_000)
     assert type(result) is Temporary
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_program_that_does_not_want_the_envelope_has_not_accepted(tmp_path: Path) -> None:
+    result = await submitted(tmp_path, "exec 1>&-; cat >/dev/null; exit 0", b"x" * 3_000_000)
+    assert type(result) is Temporary
