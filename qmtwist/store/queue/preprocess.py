@@ -18,7 +18,7 @@ from qmtwist.wire.text0 import TodoEntry, glance_todo, parse_todo
 from .clean import remove_todo
 from .layout import CHANNELS, Layout
 from .records import encode_info, encode_recipients
-from .rest import sync_filesystem
+from .rest import sync_filesystem, watch_filesystem
 
 Sorter = Callable[[bytes], tuple[str, bytes]]  # recipient to (channel, rewritten recipient)
 
@@ -38,17 +38,17 @@ class Preprocessed(NamedTuple):
 
 def preprocess(layout: Layout, numbers: Sequence[int], sort: Sorter, now: int) -> list[Preprocessed]:
     """Sort these messages to their channels, durably. What cannot be done is told, and stays as it was."""
-    results = [_one(layout, number, sort, now) for number in numbers]
-    good = [result for result in results if not result.problem]
-    if not good:
-        return results
+    results: list[Preprocessed] = []
     try:
+        watch_filesystem(layout.queue)
+        results = [_one(layout, number, sort, now) for number in numbers]
+        if all(result.problem for result in results):
+            return results
         sync_filesystem(layout.queue)
     except OSError as error:
-        return [
-            result if result.problem else result._replace(problem=f"trouble fsyncing queue: {error.strerror}")
-            for result in results
-        ]
+        why = f"trouble fsyncing queue: {error.strerror}"
+        results = results or [Preprocessed(number, 0, 0, None, 0, now, (), why) for number in numbers]
+        return [result if result.problem else result._replace(problem=why) for result in results]
     results = [result if result.problem else _leave_todo(layout, result) for result in results]
     with contextlib.suppress(OSError):  # were an entry to come back after a power cut, it would be delivered again
         durable.sync_directory(f"{layout.queue}/todo")

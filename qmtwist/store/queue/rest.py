@@ -38,6 +38,7 @@ def put_to_rest(layout: Layout, messages: Sequence[Resting]) -> None:
     :raises OSError: the disk refused; what was written is taken back, and none of them may be forgotten elsewhere.
     """
     waiting = [message for message in messages if not _is_at_rest(layout, message.number)]
+    watch_filesystem(layout.queue)
     try:
         for message in waiting:
             _write_parts(layout, message)
@@ -119,12 +120,23 @@ def _write(path: str, data: bytes, mode: int) -> None:
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+_watched: dict[str, int] = {}  # a descriptor hears of every write that failed since it was opened or last asked
+_WATCHED_LIMIT = 8
+
+
+def watch_filesystem(path: str) -> int:
+    """Begin to hear of write errors on the file system of this directory; to be called before the writes."""
+    descriptor = _watched.get(path)
+    if descriptor is None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if len(_watched) >= _WATCHED_LIMIT:
+            os.close(_watched.pop(next(iter(_watched))))
+        _watched[path] = descriptor
+    return descriptor
+
+
 def sync_filesystem(path: str) -> None:
     """Make everything on the file system of this directory durable, and hear of write errors (syncfs, Linux 5.8)."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if _libc.syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), path)
-    finally:
-        os.close(descriptor)
+    if _libc.syncfs(watch_filesystem(path)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
