@@ -221,37 +221,3 @@ def test_large_messages_given_up_half_way_leave_no_files(daemon: Daemon, base: i
         return not any(names for kind in ("mess", "pid", "intd") for _, _, names in os.walk(f"{queue}/{kind}"))
 
     wait_for(nothing_left, "files stay")
-
-
-def test_a_pop3_client_that_never_reads_its_mail_takes_no_memory(daemon: Daemon, base: int) -> None:
-    send(daemon, 900_000)
-    wait_for(lambda: any(len(found) > 800_000 for found in daemon.home.messages("alice")), "not delivered")
-    clients = []
-    for _ in range(20):
-        client = connect(daemon.pop3_port)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.sendall(b"USER alice\r\nPASS alice-password\r\n")
-        clients.append(client)
-    for client in clients:
-        count = read_until(client, b"\r\n+OK ")
-        assert count
-    for client in clients:
-        client.setblocking(False)
-        with contextlib.suppress(OSError):
-            client.send(b"".join(b"RETR %d\r\n" % number for number in range(1, 30)) * 100)
-    time.sleep(1)
-    most = memory_kb(daemon)
-    for client in clients:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        client.close()
-    assert most < base + 20 * 768  # two pieces of a message, and what the transport holds
-
-
-def test_a_flood_of_pipelined_messages_is_served_in_order(daemon: Daemon, base: int) -> None:
-    count = len(daemon.home.messages("alice"))
-    one = OPENING[8:] + b"Subject: flood\r\n\r\nx\r\n.\r\n"
-    with connect(daemon.smtp_port) as client:
-        client.sendall(b"HELO x\r\n" + one * 200 + b"QUIT\r\n")
-        said = read_until(client, b"\r\n221 ")
-        assert said.count(b"\r\n354 ") == 200
-    daemon.wait_for_messages("alice", count + 200)

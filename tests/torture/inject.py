@@ -29,7 +29,6 @@ CASES = (
     "daemon fdatasync:error=EIO:when=5+7",
     "daemon fdatasync:error=ENOSPC:when=1..30",
     "daemon pwrite64:error=ENOSPC:when=5+7",
-    "daemon pwrite64:retval=1:when=9+9",
     "daemon fsync:error=EIO:when=3+4",
     "daemon openat:error=EMFILE:when=4+5",
     "daemon openat:error=ENOSPC:when=3+4",
@@ -120,16 +119,22 @@ def attach(trace: str, pid: int, fault: str) -> subprocess.Popen[bytes]:
     """strace, once it has the process."""
     calls = fault.partition(":")[0]
     words = ["strace", "-f", "-o", trace, "-p", str(pid), "-e", f"trace={calls}", "-e", f"inject={fault}"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    if b"attached" not in line:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-        raise PermissionError(line.decode())
-    process.stderr.close()
+    with open(f"{trace}.said", "wb") as said:  # not a pipe: it says a line for every new thread
+        process = subprocess.Popen(words, stderr=said)
+    deadline = time.monotonic() + LIMIT_S
+    while b"attached" not in (line := content(f"{trace}.said")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            raise PermissionError(line.decode())
+        time.sleep(0.01)
     return process
+
+
+def content(path: str) -> bytes:
+    """A whole file."""
+    with open(path, "rb") as stream:
+        return stream.read()
 
 
 def compare(daemon: Daemon, ledger: Ledger, trace: str) -> Finding:
