@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.system, pytest.mark.skipif(not shutil.which("strace"),
     [
         "daemon fdatasync:error=EIO:when=5+7",
         "daemon pwrite64:error=ENOSPC:when=5+7",
-        "daemon openat:error=EMFILE:when=4+5",
         "worker fsync,fdatasync,syncfs:error=EIO:when=2+3",
     ],
 )
