@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -67,6 +68,11 @@ def file_system(path: str) -> str:
     """The type of the file system a path stands on."""
     command = ["stat", "--file-system", "--format=%T", path]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def leave_in_order() -> None:
+    """Let TERM end this program as Ctrl-C does: the server is stopped and the place removed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -67,7 +67,13 @@ class Qmtwist:
         started = time.monotonic()
         with open(f"{self.place.directory}/qmtwist.log", "ab") as log:
             self._process = subprocess.Popen(
-                command, cwd="/", env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd="/",
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.pid = self._process.pid
         wait_for_port(self.port)
