@@ -80,19 +80,21 @@ def mounted(image: str, point: str, file_system: str) -> Iterator[None]:
     device = command("losetup", "--find", "--show", image)
     try:
         command("mount", "-t", file_system, device, point)
-        try:
-            yield
-        finally:
-            command("umount", point)
     finally:
+        # In use it is only marked: the kernel lets go of it at the umount, whoever does that.
         command("losetup", "--detach", device)
+    try:
+        yield
+    finally:
+        command("umount", point)
 
 
 @contextlib.contextmanager
 def recorded(image: str, log: str, target: str) -> Iterator[None]:
     """`target` is a disk with the content of `image`; what happens to it is appended to `log`."""
     words = [sys.executable, "-m", "tests.torture.recorder", image, log, target]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=TOP)
+    # Ctrl-C is for us: the disk goes on until it is unmounted.
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=TOP, start_new_session=True)
     assert server.stdout is not None
     assert server.stdout.readline() == b"ready\n"
     try:
@@ -255,4 +257,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing running
     sys.exit(main())
