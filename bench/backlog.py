@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from bench.load import Load, Result, empty, measure, settle
 from bench.peers.qmtwist import Qmtwist
-from bench.place import leave_in_order, open_place
+from bench.place import open_place
 from bench.report import Row, median, publish
 from tests.support.processes import proportional_kb
 
@@ -98,7 +98,6 @@ def look(peer: Qmtwist, queue: str, rounds: int) -> list[Row]:
 
 def main() -> None:
     """Measure and print."""
-    leave_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)

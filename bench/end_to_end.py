@@ -14,7 +14,7 @@ import sys
 
 from bench.load import Load, Result, measure
 from bench.peers import Peer, postfix, qmail, qmtwist
-from bench.place import Place, leave_in_order, open_place
+from bench.place import Place, open_place
 from bench.report import Row, median, publish
 
 LOADS = (Load(50, 4000), Load(10, 4000), Load(1, 1000), Load(10, 3000, is_kept=False))
@@ -77,7 +77,6 @@ def rows(results: dict[tuple[str, Load], list[Result]]) -> list[Row]:
 
 def main() -> None:
     """Measure and print."""
-    leave_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", default="qmtwist,postfix,qmail")

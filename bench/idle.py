@@ -15,7 +15,7 @@ import time
 from bench.conversation import Conversation, allow_many_descriptors
 from bench.load import Load, empty, send, wait_for
 from bench.peers.qmtwist import Qmtwist
-from bench.place import leave_in_order, open_place
+from bench.place import open_place
 from bench.report import Row, publish
 from tests.support.processes import proportional_kb, tree
 
@@ -42,7 +42,6 @@ def busy(peer: Qmtwist) -> int:
 
 def main() -> None:
     """Measure and print."""
-    leave_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--idle", type=int, default=2000)
     options = parser.parse_args()

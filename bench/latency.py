@@ -15,7 +15,7 @@ from bench.conversation import send_one
 from bench.end_to_end import available
 from bench.load import empty, wait_for
 from bench.peers import Peer
-from bench.place import leave_in_order, open_place
+from bench.place import open_place
 from bench.report import Row, publish
 
 TURNS = 4
@@ -41,7 +41,6 @@ def row(name: str, found: list[float]) -> Row:
 
 def main() -> None:
     """Measure and print."""
-    leave_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--peers", default="qmtwist,postfix,qmail")

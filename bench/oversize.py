@@ -13,7 +13,7 @@ import time
 
 from bench.conversation import Conversation
 from bench.peers.qmtwist import Qmtwist
-from bench.place import leave_in_order, open_place
+from bench.place import open_place
 from bench.report import Row, publish
 from tests.support.processes import proportional_kb
 
@@ -55,7 +55,6 @@ def send(peer: Qmtwist, size: int) -> bytes:
 
 def main() -> None:
     """Measure and print."""
-    leave_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=1024)
     options = parser.parse_args()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.support import privately
+from tests.support.processes import end_in_order
 
 USER, UID, GID = "bench", 12399, 12399
 IMAGE_BYTES = 6 << 30
@@ -70,14 +70,10 @@ def file_system(path: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def leave_in_order() -> None:
-    """Let TERM end this program as Ctrl-C does: the server is stopped and the place removed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 @contextlib.contextmanager
 def open_place(size: int = IMAGE_BYTES) -> Iterator[Place]:
     """Make the place, and remove everything at the end. Call once per process: the name space stays."""
+    end_in_order()
     base = tempfile.mkdtemp(prefix="qmtwist-bench-", dir=os.environ.get("BENCH_DIRECTORY", "/var/tmp"))
     os.chmod(base, 0o755)
     is_root = os.geteuid() == 0

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from bench.conversation import BODY
 from bench.peers.qmtwist import Qmtwist
-from bench.place import Place, leave_in_order, open_place
+from bench.place import Place, open_place
 from bench.report import Row, median, publish
 
 PASSWORD = "bench-password"
@@ -86,7 +86,6 @@ def open_mailbox(port: int, user: str) -> tuple[Reader, float]:
 
 def main() -> None:
     """Measure and print."""
-    leave_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=20_000)
     options = parser.parse_args()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from types import FrameType
 from typing import NamedTuple
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
@@ -62,6 +63,18 @@ def proportional_kb(root: int) -> int:
         except OSError:
             continue  # it has just ended, or it is not ours to look at
     return total
+
+
+def end_in_order() -> None:
+    """Let the first TERM end this program as Ctrl-C does, so that what it began is undone; ignore the rest."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for ignored in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ignored, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
 
 
 def kill_all(pids: list[int], limit_s: float = 10.0) -> None:

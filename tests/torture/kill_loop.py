@@ -21,7 +21,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from tests.support.daemon import Daemon, Home
-from tests.support.processes import kill_all, tree, wait_until_gone
+from tests.support.processes import end_in_order, kill_all, tree, wait_until_gone
 from tests.torture.ledger import Ledger, Sender, identities, queued
 
 READY = "ready"  # the file in carol's home without which her deliveries are deferred
@@ -183,5 +183,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing running
+    end_in_order()
     sys.exit(main())

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from tests.support import privately
 from tests.support.daemon import TOP, Daemon, Home, running
+from tests.support.processes import end_in_order
 from tests.torture.kill_loop import READY, make_home
 from tests.torture.ledger import Ledger, Sender, identities, queued
 from tests.torture.recorder import Flush, Write, read_log
@@ -257,5 +258,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing running
+    end_in_order()
     sys.exit(main())

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.support import privately
+
 FLUSH = -1
 RECORD = struct.Struct("<qq")
 
@@ -30,6 +32,7 @@ OUT_HEADER = struct.Struct("<IiQ")
 MAX_WRITE = 1 << 20
 FOPEN_KEEP_CACHE = 2
 MS_NOSUID_NODEV = 2 | 4
+MNT_DETACH = 2
 
 
 class Write(NamedTuple):
@@ -116,6 +119,18 @@ def attach(target: str) -> int:
     return device
 
 
+def step_aside(target: str) -> None:
+    """Leave the mounts of those who use the disk to them.
+
+    So when they all have ended, however that came about, the kernel unmounts their file system while we still serve its
+    disk, and then the disk itself, which ends us. Were we the last to hold these mounts, we would wait for ourselves.
+    """
+    if not privately.enter():
+        raise OSError("not allowed to mount")
+    if ctypes.CDLL(None).umount2(os.fsencode(target), MNT_DETACH):
+        raise OSError(f"cannot unmount our own view of {target}")
+
+
 def serve(device: int, disk: Disk) -> None:
     """Answer requests until the file system is unmounted."""
     while True:
@@ -140,6 +155,7 @@ def main(arguments: list[str]) -> int:
     image, log, target = arguments
     disk = Disk(image, log)
     device = attach(target)
+    step_aside(target)
     print("ready", flush=True)
     serve(device, disk)
     return 0
