@@ -156,8 +156,10 @@ def _send(connection: Connection, session: Transaction, drop: Maildrop, asked: R
         encoder = session.encoder(asked)
         waiting = session.take_output() + OK
         while not encoder.is_done and (piece := os.read(descriptor, PIECE_BYTES)):
-            connection.write(waiting + encoder.encode(piece))
-            waiting = b""
+            waiting += encoder.encode(piece)
+            if len(waiting) >= PIECE_BYTES:  # a small message goes out in one packet, with its final dot
+                connection.write(waiting)
+                waiting = b""
         connection.write(waiting + encoder.finish())
     finally:
         os.close(descriptor)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from tests.support.processes import kill_all, tree
+from tests.support.processes import holders, kill_all, tree
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
@@ -229,10 +229,12 @@ class Daemon:
         assert status == 0, f"the daemon ended with {status}:\n" + "\n".join(self.log[-40:])
 
     def _join(self) -> None:
-        if self._reader is not None:
-            self._reader.join(LIMIT_S)
-        if self._process is not None and self._process.stdout is not None:
-            self._process.stdout.close()
+        if self._process is None or self._process.stdout is None or self._reader is None:
+            return
+        self._reader.join(LIMIT_S)
+        # Closing the pipe under its reader would wait for ever.
+        assert not self._reader.is_alive(), f"the log is still open in {holders(self._process.stdout.fileno())}"
+        self._process.stdout.close()
 
     def wait_for_messages(self, user: str, count: int, limit_s: float = LIMIT_S) -> list[bytes]:
         """Wait until a user's maildir holds at least so many messages, and return them all."""

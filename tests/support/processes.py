@@ -65,6 +65,21 @@ def proportional_kb(root: int) -> int:
     return total
 
 
+def holders(descriptor: int) -> list[str]:
+    """The other processes that have the same pipe open: `PID COMMAND LINE`."""
+    wanted = os.readlink(f"/proc/self/fd/{descriptor}")
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            directory = f"/proc/{name}/fd"
+            if any(os.readlink(f"{directory}/{entry}") == wanted for entry in os.listdir(directory)):
+                with open(f"/proc/{name}/cmdline", encoding="latin-1") as stream:
+                    found.append(f"{name} {stream.read().replace(chr(0), ' ')}")
+    return found
+
+
 def end_in_order() -> None:
     """Let the first TERM end this program as Ctrl-C does, so that what it began is undone; ignore the rest."""
 
