@@ -4,47 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import traceback
-from collections.abc import Callable
 
 import pytest
 
-from tests.support import privately
-
-CANNOT = 77
 PIECE = bytes(65536)
-
-
-def in_private(work: Callable[[], None]) -> None:
-    """Do the work in a child with mounts of its own; its failure is ours. Skips where name spaces are not to be had."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    heard, said = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            os.close(heard)
-            if privately.enter():
-                work()
-                status = 0
-            else:
-                status = CANNOT
-        except BaseException:
-            with open(said, "w", encoding="utf-8") as stream:
-                traceback.print_exc(file=stream)
-        finally:
-            os._exit(status)
-    os.close(said)
-    with open(heard, encoding="utf-8", errors="replace") as stream:
-        text = stream.read()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status == CANNOT:
-        pytest.skip("no private name spaces here")
-    assert status == 0, text
 
 
 def mount_image(image: str, target: str, megabytes: int, *options: str) -> None:

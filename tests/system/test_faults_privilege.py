@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import privately
+from tests.support.apart import play_apart
 from tests.support.daemon import Daemon, Home, running
 from tests.support.processes import tree
-from tests.support.small_disk import in_private
 
 pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 LIMIT_S = 20.0
@@ -69,76 +69,79 @@ def read(path: str) -> str:
 
 
 def test_nobody_who_reads_the_network_or_mail_is_root_and_users_have_no_foreign_groups(open_directory: str) -> None:
-    def play() -> None:
-        home = make(open_directory)
-        with running(Daemon(home)) as daemon:
-            for user in ("alice", "bob"):
-                send(daemon, user)
-                daemon.wait_for_messages(user, 1)
-            found = {pid: status(pid) for pid in tree(daemon.pid)}
-            uids = {pid: set(said["Uid"]) for pid, said in found.items()}
-            assert uids.pop(daemon.pid) == {"1005"}  # qmailq
-            roots = [pid for pid, ids in uids.items() if "0" in ids]
-            assert len(roots) == 1  # the local agent, which touches no mail
-            assert sum(ids == {"1006"} for ids in uids.values()) == 1  # qmailr
-            for uid in (ALICE, BOB):
-                (worker,) = [pid for pid, ids in uids.items() if ids == {str(uid)}]
-                said = found[worker]
-                assert set(said["Gid"]) == {str(uid)} and said["Groups"] == [str(uid)]
-                assert set(said["CapEff"]) == {"0" * 16} and set(said["CapPrm"]) == {"0" * 16}
-            assert set(found[daemon.pid]["CapPrm"]) == {"0" * 16} and "0" not in found[daemon.pid]["Groups"]
-            sockets = [os.readlink(f"/proc/{roots[0]}/fd/{name}") for name in os.listdir(f"/proc/{roots[0]}/fd")]
-            inodes = {name[8:-1] for name in sockets if name.startswith("socket:[")}
-            network = {line.split()[9] for line in read("/proc/net/tcp").splitlines()[1:]}
-            assert not inodes & network
+    play_apart(play_nobody_who_reads_the_network_or_mail_is_root_and_users_have_no_foreign_groups, open_directory)
 
-    in_private(play)
+
+def play_nobody_who_reads_the_network_or_mail_is_root_and_users_have_no_foreign_groups(directory: str) -> None:
+    home = make(directory)
+    with running(Daemon(home)) as daemon:
+        for user in ("alice", "bob"):
+            send(daemon, user)
+            daemon.wait_for_messages(user, 1)
+        found = {pid: status(pid) for pid in tree(daemon.pid)}
+        uids = {pid: set(said["Uid"]) for pid, said in found.items()}
+        assert uids.pop(daemon.pid) == {"1005"}  # qmailq
+        roots = [pid for pid, ids in uids.items() if "0" in ids]
+        assert len(roots) == 1  # the local agent, which touches no mail
+        assert sum(ids == {"1006"} for ids in uids.values()) == 1  # qmailr
+        for uid in (ALICE, BOB):
+            (worker,) = [pid for pid, ids in uids.items() if ids == {str(uid)}]
+            said = found[worker]
+            assert set(said["Gid"]) == {str(uid)} and said["Groups"] == [str(uid)]
+            assert set(said["CapEff"]) == {"0" * 16} and set(said["CapPrm"]) == {"0" * 16}
+        assert set(found[daemon.pid]["CapPrm"]) == {"0" * 16} and "0" not in found[daemon.pid]["Groups"]
+        sockets = [os.readlink(f"/proc/{roots[0]}/fd/{name}") for name in os.listdir(f"/proc/{roots[0]}/fd")]
+        inodes = {name[8:-1] for name in sockets if name.startswith("socket:[")}
+        network = {line.split()[9] for line in read("/proc/net/tcp").splitlines()[1:]}
+        assert not inodes & network
 
 
 def test_a_users_program_has_three_descriptors_its_own_rights_and_a_short_environment(open_directory: str) -> None:
-    def play() -> None:
-        home = make(open_directory)
-        out = home.directory("alice")
-        lines = (
-            f"|ls /proc/self/fd > {out}/fd; id > {out}/id; env > {out}/env; umask > {out}/umask; pwd > {out}/pwd",
-            f"|grep -h . /proc/self/status > {out}/status; ulimit -c > {out}/core; touch {out}/done",
-        )
-        instruct(home, "alice", "\n".join(lines) + "\n", ALICE)
-        os.environ["SECRET_OF_THE_SERVER"] = "x"
-        with running(Daemon(home)) as daemon:
-            send(daemon, "alice")
-            wait_for(lambda: os.path.exists(f"{out}/done"), daemon)
-        assert read(f"{out}/fd").split() in (["0", "1", "2", "3"], ["0", "1", "2"])  # 3: the directory that ls reads
-        assert read(f"{out}/id").startswith(f"uid={ALICE}(alice) gid={ALICE}(alice) groups={ALICE}(alice)\n")
-        names = {line.partition("=")[0] for line in read(f"{out}/env").splitlines()}
-        assert not {"SECRET_OF_THE_SERVER", "PYTHONPATH"} & names and {"RECIPIENT", "SENDER", "HOME"} <= names
-        assert read(f"{out}/umask").strip() == "0077" and read(f"{out}/pwd").strip() == out
+    play_apart(play_a_users_program_has_three_descriptors_its_own_rights_and_a_short_environment, open_directory)
 
-    in_private(play)
+
+def play_a_users_program_has_three_descriptors_its_own_rights_and_a_short_environment(directory: str) -> None:
+    home = make(directory)
+    out = home.directory("alice")
+    lines = (
+        f"|ls /proc/self/fd > {out}/fd; id > {out}/id; env > {out}/env; umask > {out}/umask; pwd > {out}/pwd",
+        f"|grep -h . /proc/self/status > {out}/status; ulimit -c > {out}/core; touch {out}/done",
+    )
+    instruct(home, "alice", "\n".join(lines) + "\n", ALICE)
+    os.environ["SECRET_OF_THE_SERVER"] = "x"
+    with running(Daemon(home)) as daemon:
+        send(daemon, "alice")
+        wait_for(lambda: os.path.exists(f"{out}/done"), daemon)
+    assert read(f"{out}/fd").split() in (["0", "1", "2", "3"], ["0", "1", "2"])  # 3: the directory that ls reads
+    assert read(f"{out}/id").startswith(f"uid={ALICE}(alice) gid={ALICE}(alice) groups={ALICE}(alice)\n")
+    names = {line.partition("=")[0] for line in read(f"{out}/env").splitlines()}
+    assert not {"SECRET_OF_THE_SERVER", "PYTHONPATH"} & names and {"RECIPIENT", "SENDER", "HOME"} <= names
+    assert read(f"{out}/umask").strip() == "0077" and read(f"{out}/pwd").strip() == out
 
 
 def test_a_user_reads_nothing_of_others_by_links_in_the_own_home(open_directory: str) -> None:
-    def play() -> None:
-        home = make(open_directory)
-        secret = f"{home.directory('bob')}/secret"
-        with open(secret, "wb") as stream:
-            stream.write(SECRET_WORDS.encode())
-        os.chown(secret, BOB, BOB)
-        os.chmod(secret, 0o600)
-        for extension, target in (("-shadow", "/etc/shadow"), ("-bob", secret)):
-            os.symlink(target, f"{home.directory('alice')}/.qmail{extension}")
-        instruct(home, "alice", f"{home.maildir('bob')}/\n", ALICE, "-into")
-        os.rename(home.maildir("alice"), f"{home.directory('alice')}/Old")
-        os.symlink(home.maildir("bob"), home.maildir("alice"))
-        with running(Daemon(home)) as daemon:
-            names = ("alice-shadow", "alice-bob", "alice-into", "alice")
-            for name in names:
-                send(daemon, name)
-            wait_for(lambda: sum(line.startswith("delivery ") for line in daemon.log) >= len(names), daemon)
-            assert all(": deferral: " in line for line in daemon.log if line.startswith("delivery ")), daemon.log
-            assert not [line for line in daemon.log if SECRET_WORDS in line or "root:" in line]
-            assert home.messages("bob") == []
-            send(daemon, "bob")
-            daemon.wait_for_messages("bob", 1)
+    play_apart(play_a_user_reads_nothing_of_others_by_links_in_the_own_home, open_directory)
 
-    in_private(play)
+
+def play_a_user_reads_nothing_of_others_by_links_in_the_own_home(directory: str) -> None:
+    home = make(directory)
+    secret = f"{home.directory('bob')}/secret"
+    with open(secret, "wb") as stream:
+        stream.write(SECRET_WORDS.encode())
+    os.chown(secret, BOB, BOB)
+    os.chmod(secret, 0o600)
+    for extension, target in (("-shadow", "/etc/shadow"), ("-bob", secret)):
+        os.symlink(target, f"{home.directory('alice')}/.qmail{extension}")
+    instruct(home, "alice", f"{home.maildir('bob')}/\n", ALICE, "-into")
+    os.rename(home.maildir("alice"), f"{home.directory('alice')}/Old")
+    os.symlink(home.maildir("bob"), home.maildir("alice"))
+    with running(Daemon(home)) as daemon:
+        names = ("alice-shadow", "alice-bob", "alice-into", "alice")
+        for name in names:
+            send(daemon, name)
+        wait_for(lambda: sum(line.startswith("delivery ") for line in daemon.log) >= len(names), daemon)
+        assert all(": deferral: " in line for line in daemon.log if line.startswith("delivery ")), daemon.log
+        assert not [line for line in daemon.log if SECRET_WORDS in line or "root:" in line]
+        assert home.messages("bob") == []
+        send(daemon, "bob")
+        daemon.wait_for_messages("bob", 1)
