@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 from . import grammar, schema
 from .row import Kind, Row
-from .settings import DeliverySettings, ListenSettings, PopSettings, SendSettings, Settings, SmtpSettings
+from .settings import (
+    DeliverySettings,
+    ListenSettings,
+    PopSettings,
+    RemoteSettings,
+    SendSettings,
+    Settings,
+    SmtpSettings,
+)
 
 Value = bytes | int | frozenset[bytes] | dict[bytes, bytes] | tuple[bytes, ...] | None
 
@@ -61,6 +69,22 @@ def load_with_warnings(home: str) -> Loaded:
     if directory.errors:
         raise Complaints(tuple(directory.errors), tuple(directory.warnings))
     return Loaded(_settings(directory), tuple(directory.warnings))
+
+
+def load_remote(home: str) -> RemoteSettings:
+    """What those need who send to other hosts; they may not be able to read the other files.
+
+    :raises Complaints: a file cannot be read or used, or there is neither control/me nor control/helohost.
+    """
+    directory = Directory(home)
+    for row in schema.ROWS.values():
+        if row.name == "me" or row.field.startswith("remote."):
+            directory.read(row)
+    if not directory.line("me") and "helohost" not in directory.values:
+        directory.errors.append(Complaint("me", 0, "is missing; write the full host name into it"))
+    if directory.errors:
+        raise Complaints(tuple(directory.errors), tuple(directory.warnings))
+    return _remote(directory)
 
 
 def stamp(home: str, section: str) -> tuple[object, ...]:
@@ -145,6 +169,11 @@ class Directory:
         """Endpoint descriptions."""
         value = self.values.get(name)
         return tuple(map(os.fsdecode, value)) if isinstance(value, tuple) else default
+
+    def lines(self, name: str) -> tuple[bytes, ...]:
+        """Lines in order, none if there is no such file."""
+        value = self.values.get(name)
+        return value if isinstance(value, tuple) else ()
 
     def existing(self, name: str) -> str | None:
         """The path of a file if there is one; a link to nothing counts, so that its reader complains."""
@@ -273,6 +302,7 @@ def _settings(directory: Directory) -> Settings:
         me=_me(directory),
         send=_send(directory),
         smtp=_smtp(directory),
+        remote=_remote(directory),
         pop3=_pop3(directory),
         delivery=_deliveries(directory),
         listen=_listen(directory),
@@ -300,6 +330,26 @@ def _send(directory: Directory) -> SendSettings:
         journalmax_bytes=directory.number("journalmax"),
         bouncemax_bytes=directory.number("bouncemaxbytes"),
         minfree_bytes=directory.number("minfree"),
+        concurrencyperhost=directory.number("concurrencyperhost"),
+        rcptspertransaction=directory.number("rcptspertransaction"),
+        remoteagents=directory.number("remoteagents"),
+    )
+
+
+def _remote(directory: Directory) -> RemoteSettings:
+    return RemoteSettings(
+        helohost=directory.line("helohost"),
+        smtproutes=directory.map("smtproutes"),
+        qmtproutes=directory.map("qmtproutes"),
+        tlspolicy=directory.map("tlspolicy"),
+        outgoingip=directory.lines("outgoingip"),
+        localaddresses=directory.lines("localaddresses"),
+        nameservers=directory.lines("nameservers"),
+        families=directory.line("outgoingfamilies"),
+        timeoutconnect_s=directory.number("timeoutconnect"),
+        timeoutremote_s=directory.number("timeoutremote"),
+        idle_s=directory.number("remoteidle"),
+        max_messages=directory.number("remotemessages"),
     )
 
 

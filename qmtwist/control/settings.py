@@ -28,6 +28,30 @@ class SendSettings:
     journalmax_bytes: int  # a larger message is streamed into mess/ at once
     bouncemax_bytes: int = 10 * 1024 * 1024  # a bounce carries at most so much of the message
     minfree_bytes: int = 4 * 1024 * 1024  # with less on the disk nothing is accepted
+    concurrencyperhost: int = 20
+    rcptspertransaction: int = 50  # 1: a transaction for each recipient, as in qmail
+    remoteagents: int = 0  # processes; 0: as many as the machine's processors want
+
+
+@attrs.frozen
+class RemoteSettings:
+    """Whoever sends to other hosts: the remote agent and qmail-remote. (qmail-remote(8))
+
+    Lines stand as in their files; rules/smarthost, rules/tlspolicy and rules/outgoing make something of them.
+    """
+
+    helohost: bytes
+    smtproutes: Mapping[bytes, bytes]  # lower-case host, `.domain` or empty: `relay`, `relay:port` or empty
+    qmtproutes: Mapping[bytes, bytes]
+    tlspolicy: Mapping[bytes, bytes]
+    outgoingip: tuple[bytes, ...]
+    localaddresses: tuple[bytes, ...]
+    nameservers: tuple[bytes, ...]
+    families: bytes
+    timeoutconnect_s: int
+    timeoutremote_s: int
+    idle_s: int
+    max_messages: int  # down one connection
 
 
 @attrs.frozen
@@ -88,6 +112,7 @@ class Settings:
     me: bytes
     send: SendSettings
     smtp: SmtpSettings
+    remote: RemoteSettings
     pop3: PopSettings
     delivery: DeliverySettings
     listen: ListenSettings
