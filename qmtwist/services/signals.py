@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+from twisted.internet.error import ReactorNotRunning
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
@@ -41,4 +44,5 @@ class Signals:
     def _stop(self) -> None:
         if not self._is_stopping:
             self._is_stopping = True
-            self._reactor.stop()
+            with contextlib.suppress(ReactorNotRunning):  # it stops for another reason already
+                self._reactor.stop()
