@@ -11,7 +11,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 PROGRAM = """
 import os, signal
 from twisted.internet import reactor
+from twisted.python import log
 from qmtwist.services.signals import Signals
+
+log.addObserver(lambda event: print(log.textFromEventDict(event)) if event["isError"] else None)
 
 def leave():
     # it stops for a reason of its own, and is told to by its supervisor in the same moment
