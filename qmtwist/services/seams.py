@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.outcome import Outcome
+from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.spawn import DeliverOrder
 
 
@@ -71,7 +72,7 @@ Permit = Callable[[Callable[[], None]], None]
 
 
 class Courier(Protocol):
-    """An agent that delivers: the local or the remote one."""
+    """The agent that delivers on this host."""
 
     def deliver(
         self,
@@ -84,4 +85,26 @@ class Courier(Protocol):
 
         `descriptor` holds the message when `order.message` is None; the courier closes it. A courier that gets orders
         ahead of their slots asks `permit` before it begins one that needs a process of its own.
+        """
+
+
+class RemoteCourier(Protocol):
+    """The agent that delivers to other hosts."""
+
+    @property
+    def runs_programs(self) -> bool:
+        """Each order has one recipient, and its slot from the start: a program is run for it."""
+
+    def transact(
+        self,
+        order: RemoteOrder,
+        descriptor: int | None,
+        report: Callable[[int, Outcome], None],
+        permit: Permit,
+    ) -> None:
+        """One transaction; `report(index, outcome)` exactly once for each recipient, from the reactor, come what may.
+
+        `descriptor` holds the message when `order.message` is None; the courier closes it. `permit` is asked once, when
+        a connection to the other host is there; the message is begun when it calls back. Until then the transaction
+        may end without having asked. With `runs_programs` it is not asked.
         """
