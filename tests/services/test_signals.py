@@ -11,6 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 PROGRAM = """
 import os, signal
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.python import log
 from qmtwist.services.signals import Signals
 
@@ -25,6 +26,7 @@ signals = Signals(reactor, {signal.SIGHUP: lambda: print("reread", flush=True)})
 signals.install()
 reactor.callLater(0, os.kill, os.getpid(), signal.SIGHUP)
 reactor.callLater(0.05, leave)
+reactor.addSystemEventTrigger("before", "shutdown", lambda: deferLater(reactor, 0.1, lambda: None))
 reactor.run()
 print("ended")
 """
