@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qmtwist.control import grammar
-from qmtwist.control.interfaces import own_addresses
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.control.settings import SmtpSettings
 from qmtwist.rules.relay import RelayRules, never
+from qmtwist.store.interfaces import own_addresses
 from qmtwist.wire.smtp.events import Limits, Terms, make_terms
 
 from .listen import Peer

@@ -10,7 +10,7 @@ import socket
 import threading
 from typing import NamedTuple
 
-from qmtwist.control.interfaces import own_addresses
+from qmtwist.store.interfaces import own_addresses
 
 DEADLINE_S = 8.0
 

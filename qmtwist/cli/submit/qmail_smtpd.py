@@ -40,12 +40,12 @@ from collections.abc import Mapping
 
 from qmtwist.agents.submit import Submission
 from qmtwist.control import grammar
-from qmtwist.control.interfaces import own_addresses
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.trace import smtp_received
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules
+from qmtwist.store.interfaces import own_addresses
 from qmtwist.wire.session import Pause
 from qmtwist.wire.smtp import reply as replies
 from qmtwist.wire.smtp.events import (

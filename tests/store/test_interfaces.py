@@ -1,10 +1,10 @@
-"""control/interfaces.py: this host's own addresses."""
+"""store/interfaces.py: this host's own addresses."""
 
 from __future__ import annotations
 
 import socket
 
-from qmtwist.control.interfaces import own_addresses
+from qmtwist.store.interfaces import own_addresses
 
 
 def test_loopback_and_the_unspecified_addresses_are_ours() -> None:
