@@ -9,6 +9,18 @@ from collections.abc import Mapping
 
 import attrs
 
+from .remote import RemoteSettings
+
+__all__ = [
+    "DeliverySettings",
+    "ListenSettings",
+    "PopSettings",
+    "RemoteSettings",
+    "SendSettings",
+    "Settings",
+    "SmtpSettings",
+]
+
 
 @attrs.frozen
 class SendSettings:
@@ -31,27 +43,6 @@ class SendSettings:
     concurrencyperhost: int = 20
     rcptspertransaction: int = 50  # 1: a transaction for each recipient, as in qmail
     remoteagents: int = 0  # processes; 0: as many as the machine's processors want
-
-
-@attrs.frozen
-class RemoteSettings:
-    """Whoever sends to other hosts: the remote agent and qmail-remote. (qmail-remote(8))
-
-    Lines stand as in their files; rules/smarthost, rules/tlspolicy and rules/outgoing make something of them.
-    """
-
-    helohost: bytes
-    smtproutes: Mapping[bytes, bytes]  # lower-case host, `.domain` or empty: `relay`, `relay:port` or empty
-    qmtproutes: Mapping[bytes, bytes]
-    tlspolicy: Mapping[bytes, bytes]
-    outgoingip: tuple[bytes, ...]
-    localaddresses: tuple[bytes, ...]
-    nameservers: tuple[bytes, ...]
-    families: bytes
-    timeoutconnect_s: int
-    timeoutremote_s: int
-    idle_s: int
-    max_messages: int  # down one connection
 
 
 @attrs.frozen

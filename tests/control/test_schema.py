@@ -26,6 +26,7 @@ def fields(settings: Settings) -> set[str]:
         value = getattr(settings, section.name)
         if attrs.has(type(value)):
             found |= {f"{section.name}.{field.name}" for field in attrs.fields(type(value))}
+        found |= {f"{section.name}.{name}" for name in getattr(value, "_fields", ())}
     return found
 
 
