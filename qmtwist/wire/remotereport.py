@@ -6,11 +6,49 @@ Each recipient gives a record `r` accepted, `h` refused for good or `s` for now,
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from qmtwist.mail.outcome import Outcome, Verdict
 
 _RANK = {b"K": 1, b"Z": 0, b"D": -1}
 _VERDICTS = {rank: Verdict(letter) for letter, rank in _RANK.items()}
 _RECIPIENT_RANK = {b"s": 0, b"h": -1}
+
+
+class Result(NamedTuple):
+    r"""How a transaction with another host ended.
+
+    `recipients` has a letter (`r` `h` `s`) and a text for each recipient in order, perhaps for fewer than there were;
+    `letter` (`K` `Z` `D`) and `text` are the message's. Texts are as qmail-remote writes them, without a NUL.
+
+    >>> Result(((b"r", b""),), b"K", b"192.0.2.1 accepted message.\n").records()
+    b'r\x00K192.0.2.1 accepted message.\n\x00'
+    """
+
+    recipients: tuple[tuple[bytes, bytes], ...]
+    letter: bytes
+    text: bytes
+
+    def records(self) -> bytes:
+        """What qmail-remote writes to its standard output."""
+        return b"".join([b"%s%s\0" % record for record in (*self.recipients, (self.letter, self.text))])
+
+    def outcomes(self, count: int) -> tuple[Outcome, ...]:
+        """One for each of `count` recipients: what qmail-rspawn makes of its record and the message's.
+
+        A recipient without a record has the message's outcome, but it has not succeeded.
+        """
+        recipients = self.recipients[:count]
+        whole = [self._outcome(letter, text) for letter, text in recipients]
+        if len(whole) < count:
+            verdict = Verdict.DEFERRAL if self.letter == b"K" else Verdict(self.letter)
+            whole += [Outcome(verdict, self.text)] * (count - len(whole))
+        return tuple(whole)
+
+    def _outcome(self, letter: bytes, text: bytes) -> Outcome:
+        result = _RANK[self.letter]
+        rank = _RECIPIENT_RANK.get(letter, result)
+        return Outcome(_VERDICTS[rank], text + self.text if result <= rank else text)
 
 
 def crashed() -> Outcome:
