@@ -3,8 +3,8 @@
 The program is the one that QMAILREMOTE names, else bin/qmail-remote of the home. It gets the host, the sender and the
 recipient as arguments and the message on descriptor 0.
 
-Two ways of speaking: `serve` is qmail's spawn protocol on descriptors 0 and 1 (wire/spawnclassic), `RemoteAgent` the
-daemon's frames on one UNIX socket (wire/spawn), on which the message comes with its order.
+Two ways of speaking: `serve` is qmail's spawn protocol on descriptors 0 and 1 (wire/spawnclassic), `Agent` the
+daemon's frames on one UNIX socket (wire/remoteorder), on which the message comes with its order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from qmtwist.mail.errors import MailError, Malformed
 from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.store.durable import write_all
-from qmtwist.wire import remotereport, spawn, spawnclassic
+from qmtwist.wire import remoteorder, remotereport, spawn, spawnclassic
 
 from .channel import Channel
 from .children import KEEP_BYTES, Children
@@ -126,7 +126,10 @@ def _obey(order: spawnclassic.ClassicOrder, deliveries: Deliveries, owner: int, 
 
 
 class Agent:
-    """The daemon's remote agent: orders with their messages in, reports out, as many at a time as are ordered."""
+    """The daemon's remote agent where programs are run: as many at a time as are ordered, a recipient each.
+
+    An order has its slot from the start, so that it waits for no GO; control/ is the program's to read.
+    """
 
     def __init__(self, home: str, channel: Channel) -> None:
         self._channel = channel
@@ -150,12 +153,12 @@ class Agent:
         if frame.kind == spawn.HELLO:
             if frame.payload != b"%d" % spawn.VERSION:
                 raise Malformed(f"the daemon speaks version {frame.payload!r}")
-        elif frame.kind == spawn.DELIVER:
-            self._deliver(frame.number, spawn.parse_order(frame.payload))
-        else:
+        elif frame.kind == remoteorder.TRANSACTION:
+            self._deliver(frame.number, remoteorder.parse_transaction(frame.payload))
+        elif frame.kind != remoteorder.RELOAD:
             raise Malformed(f"unknown frame {frame.kind!r}")
 
-    def _deliver(self, number: int, order: spawn.DeliverOrder) -> None:
+    def _deliver(self, number: int, order: remoteorder.RemoteOrder) -> None:
         if order.message is not None:
             try:
                 message: int | None = _in_memory(order.message)
@@ -167,10 +170,13 @@ class Agent:
         if message is None:  # it was lost for want of a descriptor
             self._report(number, _NO_MESSAGE)
             return
-        self._deliveries.start(number, order.sender, order.local + b"@" + order.host, message)
+        if len(order.locals) != 1:
+            os.close(message)
+            raise Malformed("several recipients for one program")
+        self._deliveries.start(number, order.sender, order.recipients()[0], message)
 
     def _report(self, number: int, outcome: Outcome) -> None:
-        self._channel.send(spawn.frame(spawn.REPORT, number, outcome.verdict.value, outcome.text))
+        self._channel.send(remoteorder.encode_report(number, 0, outcome))
 
 
 def _in_memory(message: bytes) -> int:

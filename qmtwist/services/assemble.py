@@ -35,7 +35,7 @@ from .options import Options
 from .pop3d import Pop3Factory, make_pop3_factory
 from .program_intake import ProgramIntake
 from .recipients import LocalRecipients
-from .remoteagent import RemoteAgent
+from .remoteagents import RemoteAgents
 from .seams import Draft, Intake, Origin
 from .send.queue import Queue
 from .signals import Signals
@@ -147,7 +147,7 @@ class MailService(Service):
         self.local = LocalAgent(
             reactor, self.home, settings.delivery, settings.pop3.checkpassword, self._agent_says, self._agent_lost
         )
-        self.remote = RemoteAgent(reactor, self.home, self.telemetry, lambda: None)
+        self.remote = RemoteAgents(reactor, self.home, settings.send.remoteagents, self.telemetry)
         replaced = os.fsencode(f"{self.home}/bin/qmail-queue") if is_replaced(self.home, "qmail-queue") else None
         self.intake = Chosen(self, os.environb.get(b"QMAILQUEUE") or replaced)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
@@ -227,7 +227,8 @@ class MailService(Service):
 
     def reread(self) -> None:
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
-        settings = self._reread("smtp", "pop3", "send")
+        settings = self._reread("smtp", "pop3", "send", "remote")
+        self.remote.reload()
         if settings is not None:
             # Bare addresses of messages that wait must not change their meaning with a reload. (qmail-send(8))
             self.queue.apply(attrs.evolve(settings.send, envnoathost=self._envnoathost))

@@ -32,6 +32,8 @@ class FdChannel:
 
     `on_frame` gets each frame. Descriptors that came are taken in order, by whoever handles the frame that announces
     one. What is sent waits in memory while the agent does not read: the queue manager bounds it by its concurrency.
+    With `on_end` the end of what the other side sends is not yet the end: it is told so, and what we send still goes
+    out until `close`.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class FdChannel:
         connection: socket.socket,
         on_frame: Callable[[Frame], None],
         on_lost: Callable[[], None],
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         connection.setblocking(False)
         self._reactor = reactor
         self._socket = connection
         self._on_frame = on_frame
         self._on_lost = on_lost
+        self._on_end = on_end
         self._reader = FrameReader()
         self._received: deque[int | None] = deque()  # None keeps the place of one that was lost
         self._unsent: deque[tuple[memoryview, tuple[int, ...]]] = deque()
@@ -107,7 +111,9 @@ class FdChannel:
             self._take_some()
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, EOFError, Malformed):
+        except EOFError:
+            self._ended()
+        except (OSError, Malformed):
             self.close()
 
     def drain(self) -> None:
@@ -116,6 +122,13 @@ class FdChannel:
             while self.is_open:
                 self._take_some()
         self.close()
+
+    def _ended(self) -> None:
+        if self._on_end is None:
+            self.close()
+        else:
+            self._reactor.removeReader(self)
+            self._on_end()
 
     def _take_some(self) -> None:
         # not socket.recv_fds: up to Python 3.11 it forgets the flags

@@ -1,4 +1,4 @@
-"""The remote agent: the real process, with stand-ins for qmail-remote."""
+"""The remote agent that runs programs: the real process, with stand-ins for qmail-remote."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from twisted.internet.task import deferLater
 from qmtwist.cli.control.launchers import write_launchers
 from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.services.remoteagent import ABSENT, CRASHED, RemoteAgent
-from qmtwist.wire.spawn import DeliverOrder
+from qmtwist.wire.remoteorder import RemoteOrder
 
-ORDER = DeliverOrder(b"s@x", b"joe", b"far.example", b"Subject: t\n\nbody\n")
+ORDER = RemoteOrder(b"s@x", b"far.example", (b"joe",), b"Subject: t\n\nbody\n")
+PROGRAMS = [b"--agent", b"--programs"]
 ECHO = """#!/bin/sh
 printf 'r\\0K[%s][%s][%s]' "$1" "$2" "$3"
 cat
@@ -29,6 +30,9 @@ class Lines(list[bytes]):
     def line(self, line: bytes, /) -> None:
         self.append(line)
 
+    def remark(self, level: str, text: str, /) -> None:
+        self.append(text.encode())
+
 
 class Bench:
     def __init__(self, home: str, remote: str | None) -> None:
@@ -36,7 +40,7 @@ class Bench:
         write_launchers(home)
         if remote is not None:
             self.install(remote)
-        self.agent = RemoteAgent(real_reactor, home, self.log, self.lost)  # type: ignore[arg-type]
+        self.agent = RemoteAgent(real_reactor, home, self.log, PROGRAMS, self.lost)  # type: ignore[arg-type]
 
     def install(self, remote: str) -> None:
         path = Path(self.home, "bin/qmail-remote")
@@ -46,9 +50,9 @@ class Bench:
     def lost(self) -> None:
         self.losses += 1
 
-    def deliver(self, order: DeliverOrder = ORDER, descriptor: int | None = None) -> Deferred[Outcome]:
+    def deliver(self, order: RemoteOrder = ORDER, descriptor: int | None = None) -> Deferred[Outcome]:
         result: Deferred[Outcome] = Deferred()
-        self.agent.deliver(order, descriptor, result.callback)
+        self.agent.transact(order, descriptor, lambda _, outcome: result.callback(outcome), lambda go: go())
         return result
 
     def pid(self) -> int:

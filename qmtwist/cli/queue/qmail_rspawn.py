@@ -1,11 +1,13 @@
 """qmail-rspawn: schedule remote deliveries
 
     qmail-rspawn
-    qmail-rspawn --agent
+    qmail-rspawn --agent [ --programs ]
 
-Delivers messages to other hosts, many at a time, by running qmail-remote (or the program named by the environment
-variable QMAILREMOTE) for each recipient. Without arguments it speaks the spawn protocol of qmail-send on descriptors 0
-and 1; with --agent it serves the qmtwist server on descriptor 3. Started by root it first becomes the user qmailr.
+Delivers messages to other hosts, many at a time. Without arguments it speaks the spawn protocol of qmail-send on
+descriptors 0 and 1 and runs qmail-remote (or the program named by the environment variable QMAILREMOTE) for each
+recipient. With --agent it serves the qmtwist server on descriptor 3: all SMTP and QMTP sessions are its own, and
+connections are used again; with --programs too it runs a program for each recipient. Started by root it first becomes
+the user qmailr.
 
 Exit status: 0 when the orders have ended and all deliveries are done, 111 when it cannot start or lost its connection.
 """
@@ -25,16 +27,15 @@ _USERS = ("qmailr", "nobody")
 
 
 def main(arguments: list[bytes], home: str) -> int:
-    """Without arguments, or with the one word --agent."""
-    if arguments not in ([], [b"--agent"]):
-        durable.write_all(2, b"qmail-rspawn: usage: qmail-rspawn [ --agent ]\n")
+    """Without arguments, with --agent, or with --agent --programs."""
+    if arguments not in ([], [b"--agent"], [b"--agent", b"--programs"]):
+        durable.write_all(2, b"qmail-rspawn: usage: qmail-rspawn [ --agent [ --programs ] ]\n")
         return 100
     try:
         os.chdir(home)
         if arguments:
             _become_qmailr()
-            Agent(home, Channel(AGENT_CHANNEL)).run()
-            return 0
+            return _serve_daemon(home, b"--programs" in arguments)
         os.chdir("queue/mess")
         owner = _message_owner()
         _become_qmailr()
@@ -45,6 +46,15 @@ def main(arguments: list[bytes], home: str) -> int:
         durable.write_all(2, f"qmail-rspawn: fatal: {error}\n".encode())
         return 111
     return 0
+
+
+def _serve_daemon(home: str, runs_programs: bool) -> int:
+    if runs_programs:
+        Agent(home, Channel(AGENT_CHANNEL)).run()
+        return 0
+    from qmtwist.services.rspawn import serve_daemon  # Twisted takes its time
+
+    return serve_daemon(home, AGENT_CHANNEL)
 
 
 def _message_owner() -> int:
