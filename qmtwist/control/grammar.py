@@ -79,6 +79,15 @@ def parse_text(data: bytes) -> bytes:
     return data.rstrip(b"\n")
 
 
+def path_from(home: str, line: bytes) -> str | None:
+    """The path of a file that a control file names, absolute or below the home; None if it names none.
+
+    >>> path_from("/var/qmail", b"control/ca.pem")
+    '/var/qmail/control/ca.pem'
+    """
+    return os.path.join(home, os.fsdecode(line)) if line else None
+
+
 def control_path(home: str, name: str) -> str:
     """Where a control file lives."""
     return f"{home}/control/{name}"

@@ -201,10 +201,19 @@ OURS: tuple[Row, ...] = (
         "smtp.tcprules",
         default_words="none: everybody may connect, nobody is a RELAYCLIENT",
     ),
+    Row(
+        "tlsca",
+        Kind.LINE,
+        None,
+        REMOTE,
+        "a PEM file, absolute or below the home, with authorities that `verify` trusts besides the system's own",
+        "remote.tlsca",
+    ),
     _remote_lines(
         "tlspolicy",
         Kind.MAP,
-        "TLS towards a host: `domain:none`, `may`, `encrypt` or `verify`; `.domain:` and `:` as in smtproutes",
+        "TLS towards a domain's hosts: `domain:none`, `may`, `encrypt`, `verify` or `verify:name:...`; `.domain:` and "
+        "`:` as in smtproutes",
         "remote.tlspolicy",
     )._replace(default_words="may: encrypted where the other side can"),
     _number("timeoutpop3d", 1200, "POP3 service", "seconds to wait for each command", "pop3.timeout_s"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from . import schema
+from . import grammar, schema
 from .directory import Complaint, Complaints, Directory
 
 
@@ -30,6 +30,7 @@ class RemoteSettings(NamedTuple):
     timeoutremote_s: int
     idle_s: int
     max_messages: int  # down one connection
+    tlsca: str | None = None  # path of a PEM file; None: only the platform's authorities are trusted
 
 
 def load_remote(home: str) -> RemoteSettings:
@@ -63,4 +64,5 @@ def settings(directory: Directory) -> RemoteSettings:
         timeoutremote_s=directory.number("timeoutremote"),
         idle_s=directory.number("remoteidle"),
         max_messages=directory.number("remotemessages"),
+        tlsca=grammar.path_from(directory.home, directory.line("tlsca")),
     )
