@@ -48,11 +48,11 @@ def smtp_source() -> str:
     return found
 
 
-def send(peer: Peer, load: Load) -> None:
-    """Send everything; returns when the last message is accepted."""
+def send(peer: Peer, load: Load, recipient: str = "") -> None:
+    """Send everything, to the peer's mailbox or another address; returns when the last message is accepted."""
     command = [smtp_source(), "-s", str(load.sessions), "-m", str(load.messages), "-l", str(MESSAGE_BYTES)]
     command += ["-d"] if load.is_kept else []
-    command += ["-f", "sender@sender.example", "-t", peer.recipient, f"inet:127.0.0.1:{peer.port}"]
+    command += ["-f", "sender@sender.example", "-t", recipient or peer.recipient, f"inet:127.0.0.1:{peer.port}"]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Outlet(NamedTuple):
+    """Where mail for other hosts goes: a loopback port, sessions at once, recipients per transaction (0: default)."""
+
+    port: int
+    sessions: int
+    grouping: int = 0
 
 
 class Peer(Protocol):
@@ -21,6 +29,13 @@ class Peer(Protocol):
 
     def stop(self) -> None:
         """Stop it, and wait until it is gone."""
+
+
+class Relay(Peer, Protocol):
+    """A peer that can send mail on."""
+
+    def relay(self, outlet: Outlet) -> None:
+        """From the next start on, send all mail that is not for this host there."""
 
 
 def free_port() -> int:

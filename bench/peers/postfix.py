@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 
-from bench.peers import free_port, wait_for_port
+from bench.peers import Outlet, free_port, wait_for_port
 from bench.place import Place
 from tests.support.privately import bind
 
@@ -30,6 +30,11 @@ smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 """
+# For relaying: as many sessions to the destination as the others may have, and messages of 5,000 recipients.
+OUT = """relayhost = [127.0.0.1]:{port}
+smtp_destination_concurrency_limit = {sessions}
+smtpd_recipient_limit = 10000
+"""
 
 
 class Postfix:
@@ -43,12 +48,20 @@ class Postfix:
         self.maildir = f"{place.user_home}/Maildir"
         self.pid = 0
         self._base = f"{place.directory}/postfix"
+        self._outlet: Outlet | None = None
+
+    def relay(self, outlet: Outlet) -> None:
+        """From the next start on, send all mail that is not for this host there."""
+        self._outlet = outlet
 
     def start(self) -> None:
         """Write the configuration, show it as /etc/postfix, start the master."""
         queue, data, config = (f"{self._base}/{name}" for name in ("queue", "data", "etc"))
         if not os.path.isdir(config):
             self._configure(queue, data, config)
+        with open(f"{config}/main.cf", "w", encoding="ascii") as stream:
+            stream.write(MAIN.format(queue=queue, data=data) + self._relaying())
+        self._write_master(f"{config}/master.cf")
         subprocess.run(["/usr/sbin/postfix", "start"], check=True, capture_output=True)
         wait_for_port(self.port)
         with open(f"{queue}/pid/master.pid", encoding="ascii") as stream:
@@ -59,14 +72,23 @@ class Postfix:
             os.mkdir(path)
         subprocess.run(["cp", "-a", "/etc/postfix", config], check=True)
         subprocess.run(["install", "-d", "-o", "postfix", "-m", "700", data], check=True)
-        with open(f"{config}/main.cf", "w", encoding="ascii") as stream:
-            stream.write(MAIN.format(queue=queue, data=data))
-        self._write_master(f"{config}/master.cf")
         bind(config, "/etc/postfix")
 
+    def _relaying(self) -> str:
+        """What main.cf says about mail to other hosts."""
+        outlet = self._outlet
+        if outlet is None:
+            return ""
+        text = OUT.format(port=outlet.port, sessions=outlet.sessions)
+        return text + (f"smtp_destination_recipient_limit = {outlet.grouping}\n" if outlet.grouping else "")
+
     def _write_master(self, path: str) -> None:
-        """The installed services, none of them chrooted, and smtpd on our port."""
-        lines = []
+        """The installed services, none of them chrooted, and smtpd on our port.
+
+        With one recipient per transaction Postfix counts its limit of sessions per recipient instead of per host, so
+        the number of its processes has to be the limit.
+        """
+        outlet, lines = self._outlet, []
         with open("/usr/share/postfix/master.cf.dist", encoding="ascii") as stream:
             for line in stream:
                 words = line.split()
@@ -74,6 +96,8 @@ class Postfix:
                     words[4] = "n"
                     if words[:2] == ["smtp", "inet"]:
                         words[0] = f"127.0.0.1:{self.port}"
+                    if words[:2] == ["smtp", "unix"] and outlet is not None and outlet.grouping == 1:
+                        words[6] = str(outlet.sessions)
                     lines.append(" ".join(words) + "\n")
                 elif words and not line.startswith("#"):
                     lines.append(line)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 
-from bench.peers import free_port, wait_for_port
+from bench.peers import Outlet, free_port, wait_for_port
 from bench.place import Place
 from tests.support.daemon import TWISTD, environment, qmtwist
 
 STOP_LIMIT_S = 60
+DEFAULT_GROUPING = 50  # recipients in one transaction, unless control/rcptspertransaction says otherwise
 
 
 class Qmtwist:
@@ -29,7 +31,12 @@ class Qmtwist:
         self.control = {"concurrencyincoming": "2500", "concurrencyperip": "2500", **(control or {})}
         self.pid = 0
         self.start_s = 0.0  # from the command to the greeting, the last time
+        self.log = f"{place.directory}/qmtwist.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    def forget(self) -> None:
+        """Remove the home with its queue: the next start makes another."""
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def make_home(self) -> None:
         """Set it up, with one account and its Maildir; a second call does nothing."""
@@ -39,8 +46,6 @@ class Qmtwist:
         self._write("users/assign", f"={self._account('', '')}\n+{self._account('-', '-')}\n.\n")
         subprocess.run([f"{self.home}/bin/qmail-newu"], check=True)
         self._write("control/defaultdelivery", "./Maildir/\n")
-        for name, text in self.control.items():
-            self._write(f"control/{name}", f"{text}\n")
         for path in (self.maildir, *(f"{self.maildir}/{name}" for name in ("tmp", "new", "cur"))):
             os.makedirs(path, mode=0o700, exist_ok=True)
             os.chown(path, self.place.uid, self.place.gid)
@@ -58,14 +63,28 @@ class Qmtwist:
         """Let the account log in at the POP3 service."""
         qmtwist("passwd", "--home", self.home, "--stdin", self.place.account, text=f"{password}\n")
 
+    def relay(self, outlet: Outlet) -> None:
+        """From the next start on, let loopback relay, and send all mail that is not for this host there."""
+        sessions = str(outlet.sessions)
+        self.control |= {
+            "tcprules": '127.0.0.1:allow,RELAYCLIENT=""',
+            "smtproutes": f":[127.0.0.1]:{outlet.port}",
+            "concurrencyremote": sessions,
+            "concurrencyperhost": sessions,
+            "maxrecipients": "10000",
+            "rcptspertransaction": str(outlet.grouping or DEFAULT_GROUPING),
+        }
+
     def start(self) -> None:
         """Start the daemon, with its log in a file of the same disk."""
         self.make_home()
+        for name, text in self.control.items():
+            self._write(f"control/{name}", f"{text}\n")
         command = [TWISTD, "-n", "--pidfile=", "qmtwist", "--home", self.home]
         pop3 = f"tcp:{self.pop3_port}:interface=127.0.0.1" if self.pop3_port else ""
         command += ["--listen", f"smtp=tcp:{self.port}:interface=127.0.0.1", "--listen", f"pop3={pop3}"]
         started = time.monotonic()
-        with open(f"{self.place.directory}/qmtwist.log", "ab") as log:
+        with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd="/",
@@ -88,4 +107,4 @@ class Qmtwist:
         self._process.send_signal(signal.SIGTERM)
         status = self._process.wait(STOP_LIMIT_S)
         if status != 0:
-            raise RuntimeError(f"qmtwist ended with {status}; see {self.place.directory}/qmtwist.log")
+            raise RuntimeError(f"qmtwist ended with {status}; see {self.log}")
