@@ -12,6 +12,8 @@ PROGRAMS: dict[str, str] = {
     "qmail-start": "queue.qmail_start",
     "qmail-lspawn": "queue.qmail_lspawn",
     "qmail-rspawn": "queue.qmail_rspawn",
+    "qmail-tcpto": "queue.qmail_tcpto",
+    "qmail-tcpok": "queue.qmail_tcpok",
     "qmail-local": "mailbox.qmail_local",
     "qmail-popup": "mailbox.qmail_popup",
     "qmail-pop3d": "mailbox.qmail_pop3d",

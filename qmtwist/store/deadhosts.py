@@ -12,6 +12,7 @@ qmail. Both are read under the lock, so that nobody sees half a record.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -28,10 +29,10 @@ _LOCK_PAUSE_S = 0.01
 
 
 class Record(NamedTuple):
-    """One address of the table; `count` recent timeouts, the last at `when` (POSIX seconds)."""
+    """One address of the table; `timeouts` recent ones (1 to 255), the last at `when` (POSIX seconds)."""
 
     address: str
-    count: int
+    timeouts: int
     when: int
 
 
@@ -43,7 +44,7 @@ class _Form(NamedTuple):
     time_at: int
     time: int
 
-    def count(self, record: bytes) -> int:
+    def timeouts(self, record: bytes) -> int:
         return record[self.address]
 
     def when(self, record: bytes) -> int:
@@ -85,7 +86,7 @@ class DeadHosts:
                 found = _find(form, _read(form, descriptor), packed)
         except OSError:
             return False
-        if found is None or form.count(found[1]) < _SKIP_FROM:
+        if found is None or form.timeouts(found[1]) < _SKIP_FROM:
             return False
         return 0 <= now - form.when(found[1]) < (60 + pid % 32) * 64
 
@@ -109,7 +110,7 @@ class DeadHosts:
         try:
             with _locked(path, os.O_RDONLY) as descriptor:
                 found = _find(form, _read(form, descriptor), packed)
-            if found is None or not form.count(found[1]):
+            if found is None or not form.timeouts(found[1]):
                 return  # as nearly always
             with _locked(path, os.O_RDWR) as descriptor:
                 found = _find(form, _read(form, descriptor), packed)
@@ -119,35 +120,34 @@ class DeadHosts:
             pass
 
     def clear(self) -> None:
-        """Forget everything. A file that is missing stays missing.
+        """Forget everything.
 
-        :raises OSError: a file cannot be written; `filename` says which.
+        :raises OSError: a file cannot be written, or tcpto is missing; `filename` says which.
         """
-        for path, form in zip(self.paths, (IPV4_FORM, IPV6_FORM), strict=True):
-            try:
-                with _locked(path, os.O_WRONLY) as descriptor:
-                    os.pwrite(descriptor, bytes(form.size * RECORDS), 0)
-                    os.ftruncate(descriptor, form.size * RECORDS)
-            except FileNotFoundError:
-                continue
+        for path, form in self._files():
+            with _locked(path, os.O_WRONLY) as descriptor:
+                os.pwrite(descriptor, bytes(form.size * RECORDS), 0)
+                os.ftruncate(descriptor, form.size * RECORDS)
 
     def records(self) -> list[Record]:
         """Every address with a count of at least 1, in the order of the files, IPv4 first.
 
-        :raises OSError: a file is there and cannot be read; `filename` says which.
+        :raises OSError: a file cannot be read, or tcpto is missing; `filename` says which.
         """
         found = []
-        for path, form in zip(self.paths, (IPV4_FORM, IPV6_FORM), strict=True):
-            try:
-                with _locked(path, os.O_RDONLY) as descriptor:
-                    records = _read(form, descriptor)
-            except FileNotFoundError:
-                continue
+        for path, form in self._files():
+            with _locked(path, os.O_RDONLY) as descriptor:
+                records = _read(form, descriptor)
             for record in records:
-                if form.count(record):
+                if form.timeouts(record):
                     address = _unpack(record[: form.address])
-                    found.append(Record(address, form.count(record), form.when(record)))
+                    found.append(Record(address, form.timeouts(record), form.when(record)))
         return found
+
+    def _files(self) -> list[tuple[str, _Form]]:
+        """Both halves; a home set up by qmail has no tcpto6."""
+        ipv4, ipv6 = self.paths
+        return [(ipv4, IPV4_FORM)] + ([(ipv6, IPV6_FORM)] if os.path.lexists(ipv6) else [])
 
     def _place(self, address: str) -> tuple[str, _Form, bytes]:
         from _socket import AF_INET, AF_INET6, inet_pton  # `socket` itself takes longer to import than all of the rest
@@ -174,8 +174,11 @@ def _locked(path: str, flags: int) -> Iterator[int]:
             except BlockingIOError:
                 time.sleep(_LOCK_PAUSE_S)
         else:
-            raise TimeoutError(110, "is locked", path)
+            raise BlockingIOError(errno.EWOULDBLOCK, "is locked")
         yield descriptor
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         os.close(descriptor)
 
@@ -199,7 +202,7 @@ def _renewed(form: _Form, records: list[bytes], packed: bytes, now: int) -> tupl
     found = _find(form, records, packed)
     if found is not None:
         at, record = found
-        count, age = form.count(record), now - form.when(record)
+        count, age = form.timeouts(record), now - form.when(record)
         return None if count and 0 <= age < _RENEWAL_S else (at, min(count + 1, _MOST))
     if not records:
         return None
@@ -208,7 +211,7 @@ def _renewed(form: _Form, records: list[bytes], packed: bytes, now: int) -> tupl
 
 def _worth(form: _Form, record: bytes, now: int) -> tuple[bool, int]:
     """What is lost with a record: least with a free one or one from the future, more the later and the more often."""
-    count, when = form.count(record), form.when(record)
+    count, when = form.timeouts(record), form.when(record)
     if not count or when > now:
         return False, 0
     return True, when + count * 1024

@@ -59,6 +59,7 @@ def test_a_queue_is_complete_with_a_fifo_and_a_table(tmp_path: Path) -> None:
     trigger = os.stat(f"{queue}/lock/trigger")
     assert stat.S_ISFIFO(trigger.st_mode) and stat.S_IMODE(trigger.st_mode) == 0o622
     assert Path(queue, "lock", "tcpto").read_bytes() == bytes(1024)
+    assert Path(queue, "lock", "tcpto6").read_bytes() == bytes(2048)
     assert stat.S_IMODE(os.stat(f"{queue}/lock/sendmutex").st_mode) == 0o600
     modes = {
         name: stat.S_IMODE(os.stat(f"{queue}/{name}").st_mode) for name in (".", "mess/22", "info/0", "todo", "pid")

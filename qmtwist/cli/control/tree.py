@@ -17,6 +17,7 @@ from .accounts import Accounts
 
 TOP = ("alias", "bin", "boot", "control", "doc", "man", "queue", "users")
 TCPTO_BYTES = 1024
+TCPTO6_BYTES = 2048
 
 
 class Entry(NamedTuple):
@@ -94,6 +95,7 @@ def entries() -> list[Entry]:
         if name in SPLIT_DIRECTORIES:
             tree += [Entry("queue", f"{name}/{part}", "directory", mode, user) for part in range(SPLIT)]
     tree.append(Entry("queue", "lock/tcpto", "file", 0o644, "qmailr", content=bytes(TCPTO_BYTES)))
+    tree.append(Entry("queue", "lock/tcpto6", "file", 0o644, "qmailr", content=bytes(TCPTO6_BYTES)))
     tree.append(Entry("queue", "lock/sendmutex", "file", 0o600, "qmails"))
     tree.append(Entry("queue", "lock/trigger", "fifo", 0o622, "qmails"))
     return tree
