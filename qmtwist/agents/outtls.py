@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from qmtwist.logbook.outtls import Handshake
-from qmtwist.rules.certificate import mismatch
+from qmtwist.rules.certificate import indicated_name, mismatch
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.rules.tlspolicy import Level, Policy
 
@@ -28,22 +28,19 @@ def start(
 
     :raises HandshakeFailed: there is no TLS, or not with whom it should be; the connection is closed.
     """
-    context = _context(policy.level, ca_path)
-    server = None if server_name.startswith(b"[") else server_name.decode("ascii", "replace")
+    server = indicated_name(server_name).decode("ascii") or None
     encrypted: ssl.SSLSocket | None = None
     try:
+        context = _context(policy.level, ca_path)
         encrypted = context.wrap_socket(sock, server_hostname=server, do_handshake_on_connect=False)
         encrypted.do_handshake()
-        why_not = _why_not(encrypted, names) if policy.level is Level.VERIFY else UNASKED
-        if policy.level is Level.VERIFY and why_not:
+        why_not = UNASKED
+        if policy.level is Level.VERIFY and (why_not := _mismatch(encrypted, names)):
             raise HandshakeFailed(why_not)
-    except BaseException as trouble:
+    except (OSError, ValueError, HandshakeFailed) as trouble:
         (encrypted or sock).close()
-        if isinstance(trouble, OSError | ValueError):
-            raise HandshakeFailed(_why(trouble)) from trouble
-        raise
-    cipher = encrypted.cipher()
-    return encrypted, Handshake(encrypted.version() or "", cipher[0] if cipher else "", not why_not, why_not)
+        raise HandshakeFailed(_words(trouble)) from trouble
+    return encrypted, Handshake(encrypted.version() or "", (encrypted.cipher() or ("",))[0], not why_not, why_not)
 
 
 def _context(level: Level, ca_path: str | None) -> ssl.SSLContext:
@@ -51,28 +48,53 @@ def _context(level: Level, ca_path: str | None) -> ssl.SSLContext:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False  # one of several names will do: _why_not
-    if level is not Level.VERIFY:
-        context.verify_mode = ssl.CERT_NONE
+    context.check_hostname = False  # one of several names will do: _mismatch
+    if level is Level.VERIFY:
+        context.set_default_verify_paths()
+        _trust(context, ca_path)
         return context
-    context.set_default_verify_paths()
-    if ca_path is not None:
-        try:
-            context.load_verify_locations(ca_path)
-        except OSError as trouble:
-            raise HandshakeFailed(f"control/tlsca cannot be used: {trouble.strerror}") from trouble
+    context.verify_mode = ssl.CERT_NONE
+    # at `may`, short keys and old signatures keep more from listeners than the clear text that would follow
+    context.set_ciphers("DEFAULT:@SECLEVEL=0" if level is Level.MAY else "DEFAULT")
     return context
 
 
-def _why_not(encrypted: ssl.SSLSocket, names: Sequence[bytes]) -> str:
+def _trust(context: ssl.SSLContext, ca_path: str | None) -> None:
+    import ssl
+
+    if ca_path is None:
+        return
+    try:
+        context.load_verify_locations(ca_path)
+    except ssl.SSLError:
+        raise HandshakeFailed("control/tlsca names no PEM file of certificates") from None
+    except OSError as trouble:
+        raise HandshakeFailed(f"control/tlsca cannot be read: {trouble.strerror}") from trouble
+
+
+def _mismatch(encrypted: ssl.SSLSocket, names: Sequence[bytes]) -> str:
     certificate = encrypted.getpeercert() or {}
-    borne = cast(
-        "tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ())
-    )  # typeshed has no more exact type
+    borne = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))  # typeshed knows no better
     hosts = [value for kind, value in borne if kind == "DNS"]
     addresses = [value for kind, value in borne if kind == "IP Address"]
     return mismatch(hosts, addresses, names)
 
 
-def _why(trouble: OSError | ValueError) -> str:
+def _words(trouble: OSError | ValueError | HandshakeFailed) -> str:
+    """Why there is no TLS, in words for a report."""
+    import ssl
+
+    match trouble:
+        case HandshakeFailed():
+            return trouble.text
+        case ssl.SSLCertVerificationError():
+            return trouble.verify_message
+        case ssl.SSLEOFError() | ConnectionError():
+            return "the other side closed the connection"
+        case ssl.SSLError() if trouble.reason:
+            return trouble.reason.replace("_", " ").lower()
+        case TimeoutError():
+            return "timed out"
+        case OSError() if trouble.strerror:
+            return trouble.strerror
     return str(trouble)

@@ -1,16 +1,17 @@
-"""Whether a certificate bears one of the names asked for. (RFC 9525 §6)"""
+"""Which name a server is asked for, and whether its certificate bears one of those that count. (RFC 9525 §6)"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from .relay import parse_literal
+from qmtwist.mail.literal import parse_literal
 
 if TYPE_CHECKING:
     from service_identity.hazmat import CertificatePattern, ServiceID
 
 SHOWN_NAMES = 3
+_LABEL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def mismatch(hosts: Sequence[str], addresses: Sequence[str], wanted: Sequence[bytes]) -> str:
@@ -31,6 +32,19 @@ def mismatch(hosts: Sequence[str], addresses: Sequence[str], wanted: Sequence[by
     shown = ", ".join(borne[:SHOWN_NAMES]) + (", ..." if len(borne) > SHOWN_NAMES else "")
     asked = " or ".join(name.decode("ascii", "backslashreplace") for name in wanted)
     return f"certificate is for {shown}, not for {asked}" if borne else f"certificate names no host, not even {asked}"
+
+
+def indicated_name(server_name: bytes) -> bytes:
+    r"""What goes out as SNI: the name, unless it is an address or, as an MX record may say anything, no host name.
+
+    >>> indicated_name(b"MX.far.example."), indicated_name(b"[192.0.2.1]"), indicated_name(b"a\0b.example")
+    (b'mx.far.example', b'', b'')
+    """
+    name = server_name.lower().rstrip(b".")
+    labels = name.split(b".")
+    # RFC 6066 §3: a host name, no address
+    is_name = len(name) <= 253 and all(0 < len(label) <= 63 and _LABEL.issuperset(label) for label in labels)
+    return name if is_name and parse_literal(name) is None else b""
 
 
 def _patterns(written: Iterable[str], is_host: bool) -> Iterable[CertificatePattern]:
@@ -55,8 +69,8 @@ def _services(wanted: Iterable[bytes]) -> Iterable[ServiceID]:
     from service_identity.hazmat import DNS_ID, IPAddress_ID
 
     for name in wanted:
-        packed = parse_literal(name)
+        address = parse_literal(name)
         try:
-            yield DNS_ID(name.decode("ascii")) if packed is None else IPAddress_ID(str(ip_address(packed)))
+            yield DNS_ID(name.decode("ascii")) if address is None else IPAddress_ID(ip_address(address))
         except ValueError:
             continue  # no certificate can bear it

@@ -7,15 +7,15 @@ nothing for everybody else. Without an entry the level is `may`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.literal import parse_literal
 
-if TYPE_CHECKING:
-    from .smarthost import Hop
+from .smarthost import Hop, look_up
 
-_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 class Level(enum.Enum):
@@ -46,8 +46,7 @@ DEFAULT = Policy(Level.MAY)
 def policy_for(domain: bytes, table: Mapping[bytes, bytes]) -> Policy:
     """The policy for mail to a recipient's domain, also when it goes by a relay.
 
-    The host itself is looked up first, then the domains around it from the longest to the shortest, each with its dot,
-    then the empty key. `table` has lower-case keys.
+    The domain is looked up as in smtproutes; `table` has lower-case keys.
 
     :raises Malformed: the value of the entry that counts is none; mail for the domain must wait then.
 
@@ -56,22 +55,8 @@ def policy_for(domain: bytes, table: Mapping[bytes, bytes]) -> Policy:
     """
     if not table:
         return DEFAULT
-    for key in _keys(domain.lower().rstrip(b".")):
-        value = table.get(key)
-        if value is not None:
-            return parse_policy(value)
-    return DEFAULT
-
-
-def _keys(domain: bytes) -> Iterator[bytes]:
-    """The keys under which an entry for a host may stand, the most particular first."""
-    yield domain
-    # a dot inside an address literal separates nothing
-    dot = -1 if domain.startswith(b"[") else domain.find(b".", 1)
-    while dot > 0:
-        yield domain[dot:]
-        dot = domain.find(b".", dot + 1)
-    yield b""
+    value = look_up(domain.rstrip(b"."), table)
+    return DEFAULT if value is None else parse_policy(value)
 
 
 def parse_policy(value: bytes) -> Policy:
@@ -97,10 +82,8 @@ def parse_policy(value: bytes) -> Policy:
 
 def _is_name(name: bytes) -> bool:
     """A host name, an IPv4 address literal, or a dot and a domain."""
-    if name.startswith(b"[") and name.endswith(b"]"):
-        return name[1:-1].replace(b".", b"").isdigit()
-    inner = name.rstrip(b".")
-    return bool(inner) and b".." not in inner and _NAME.issuperset(inner)
+    labels = name.rstrip(b".").removeprefix(b".").split(b".")
+    return parse_literal(name) is not None or all(label and _NAME.issuperset(label) for label in labels)
 
 
 def _shown(data: bytes) -> str:
@@ -122,6 +105,6 @@ def certificate_names(policy: Policy, domain: bytes, hop: Hop, target_name: byte
     suffixes = [b"." + names[0]]
     for name in policy.names:
         (suffixes if name.startswith(b".") else names).append(name)
-    if not target.startswith(b"[") and any(target.endswith(suffix) for suffix in suffixes):
+    if parse_literal(target) is None and any(target.endswith(suffix) for suffix in suffixes):
         names.append(target)
     return tuple(dict.fromkeys(name for name in names if name))

@@ -13,17 +13,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cryptography.x509 import Certificate, DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from qmtwist.logbook.outtls import Handshake
+from qmtwist.rules.certificate import indicated_name, mismatch
 from qmtwist.rules.handshakes import HandshakeFailed
-from qmtwist.rules.tlspolicy import Policy
+from qmtwist.rules.tlspolicy import Level, Policy
 
 TIMED_OUT = b"timed out"
+
+# OpenSSL's own words for what is usual; the others are read off the names of its constants
+_CODES = SSL.X509VerificationCodes
+VERIFICATION_ERRORS: dict[int, str] = {
+    code: name.removeprefix("ERR_").replace("_", " ").lower()
+    for name, code in vars(_CODES).items()
+    if name.startswith("ERR_")
+} | {
+    _CODES.ERR_CERT_HAS_EXPIRED: "certificate has expired",
+    _CODES.ERR_CERT_NOT_YET_VALID: "certificate is not yet valid",
+    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT: "self-signed certificate",
+    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN: "self-signed certificate in certificate chain",
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT: "unable to get issuer certificate",
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "unable to get local issuer certificate",
+    _CODES.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: "unable to verify the first certificate",
+}
 
 
 class OutgoingTls:
@@ -34,6 +54,7 @@ class OutgoingTls:
 
     def __init__(self, ca_path: str | None = None) -> None:
         self._ca_path = ca_path
+        self._ca_trouble = ""
         self._contexts: dict[bool, SSL.Context] = {}
 
     def attempt(self, policy: Policy, names: Sequence[bytes], server_name: bytes) -> Attempt:
@@ -44,20 +65,124 @@ class OutgoingTls:
 
         :raises HandshakeFailed: verification is demanded and control/tlsca cannot be used.
         """
-        raise HandshakeFailed("PLACE")
+        context = self._context(policy.level is Level.MAY)
+        if self._ca_trouble and policy.level is Level.VERIFY:
+            raise HandshakeFailed(self._ca_trouble)
+        return Attempt(context, policy.level, names, server_name, self._ca_trouble)
+
+    def _context(self, may_be_weak: bool) -> SSL.Context:
+        if may_be_weak not in self._contexts:
+            self._contexts[may_be_weak] = self._build(may_be_weak)
+        return self._contexts[may_be_weak]
+
+    def _build(self, may_be_weak: bool) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        if may_be_weak:
+            # short keys and old signatures keep more from listeners than the clear text that would follow (RFC 7435 §3)
+            context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+            context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+        context.set_default_verify_paths()
+        self._trust(context)
+        return context
+
+    def _trust(self, context: SSL.Context) -> None:
+        """Let a context trust the authorities of control/tlsca, or remember why it cannot."""
+        if self._ca_path is None:
+            return
+        self._ca_trouble = ""
+        try:
+            with open(self._ca_path, "rb"):  # OpenSSL does not say what it could not read
+                context.load_verify_locations(self._ca_path)
+        except OSError as trouble:
+            self._ca_trouble = f"control/tlsca cannot be read: {trouble.strerror}"
+        except SSL.Error:
+            self._ca_trouble = "control/tlsca names no PEM file of certificates"
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Attempt:
     """One handshake. Made by OutgoingTls; lives no longer than its connection."""
 
+    def __init__(
+        self, context: SSL.Context, level: Level, names: Sequence[bytes], server_name: bytes, ca_trouble: str
+    ) -> None:
+        self._context = context
+        self._is_demanded = level is Level.VERIFY
+        self._names = names
+        self._server_name = server_name
+        self._ca_trouble = ca_trouble
+        self._why_not: str | None = None  # None: no certificate was seen; empty: it is good
+        self._connection: SSL.Connection | None = None
+
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        raise HandshakeFailed("PLACE")
+        connection = SSL.Connection(self._context, None)
+        if indicated := indicated_name(self._server_name):
+            connection.set_tlsext_host_name(indicated)
+        connection.set_verify(SSL.VERIFY_PEER, self._look_at)
+        self._connection = connection
+        return connection
 
     def handshake(self) -> Handshake:
-        """What was agreed upon; to be asked after `handshakeCompleted`."""
-        raise HandshakeFailed("PLACE")
+        """What was agreed upon; to be asked once, in `handshakeCompleted`.
+
+        :raises HandshakeFailed: a verified name was demanded and there was no certificate to verify.
+        """
+        assert self._connection is not None, "asked before the handshake or twice"
+        protocol, cipher = self._connection.get_protocol_version_name(), self._connection.get_cipher_name() or ""
+        self._connection = None
+        why_not = self._outcome()
+        if self._is_demanded and why_not:
+            raise HandshakeFailed(why_not)
+        return Handshake(protocol, cipher, not why_not, why_not)
 
     def failure(self, reason: Failure) -> HandshakeFailed:
         """Why the connection was lost before the handshake was complete."""
-        raise HandshakeFailed("PLACE")
+        self._connection = None
+        return HandshakeFailed((self._is_demanded and self._why_not) or _words(reason.value))
+
+    def _outcome(self) -> str:
+        why_not = "no certificate" if self._why_not is None else self._why_not
+        return why_not and (self._ca_trouble or why_not)
+
+    def _look_at(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, is_good: int) -> bool:
+        """OpenSSL's verify callback: the first trouble counts. Called for each certificate, the server's own last."""
+        if self._why_not is None or self._why_not == "":
+            if not is_good:
+                self._why_not = VERIFICATION_ERRORS.get(error, f"verification error {error}")
+            elif depth == 0:
+                self._why_not = self._mismatch(certificate)
+        return not (self._is_demanded and self._why_not)
+
+    def _mismatch(self, certificate: X509) -> str:
+        try:
+            hosts, addresses = _borne(certificate.to_cryptography())
+        except ValueError:
+            return "the names in the certificate cannot be read"
+        return mismatch(hosts, addresses, self._names)
+
+
+def _borne(certificate: Certificate) -> tuple[list[str], list[str]]:
+    """The host names and the addresses in a certificate's subjectAltName.
+
+    :raises ValueError: it is malformed.
+    """
+    try:
+        borne = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+    except ExtensionNotFound:
+        return [], []
+    return borne.get_values_for_type(DNSName), [str(address) for address in borne.get_values_for_type(IPAddress)]
+
+
+def _words(trouble: BaseException | None) -> str:
+    """Why a connection was lost, in words for a report."""
+    if isinstance(trouble, ConnectionDone | ConnectionLost):
+        return "the other side closed the connection"
+    if isinstance(trouble, ConnectionAborted):
+        return TIMED_OUT.decode()
+    if isinstance(trouble, SSL.Error) and trouble.args and isinstance(trouble.args[0], list):
+        reasons = [entry[2] for entry in trouble.args[0] if entry[2]]
+        return reasons[0] if reasons else "protocol error"
+    return str(trouble)
