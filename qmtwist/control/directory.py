@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import grammar, schema
+from . import grammar, remotelines, schema
 from .row import Kind, Row
 
 Value = bytes | int | frozenset[bytes] | dict[bytes, bytes] | tuple[bytes, ...] | None
@@ -54,7 +54,7 @@ class Directory:
         if data is None:
             return
         if b"\r" in data:
-            self._warn(row, data[: data.index(b"\r")].count(b"\n") + 1, "has a carriage return, which is kept")
+            self.warn(row, data[: data.index(b"\r")].count(b"\n") + 1, "has a carriage return, which is kept")
         value = PARSERS[row.kind](self, row, data)
         if value is not None:
             self.values[row.name] = value
@@ -113,10 +113,10 @@ class Directory:
 
     # -- parsing with complaints
 
-    def _warn(self, row: Row, line: int, text: str) -> None:
+    def warn(self, row: Row, line: int, text: str) -> None:
         self.warnings.append(Complaint(row.name, line, text))
 
-    def _refuse(self, row: Row, line: int, text: str) -> None:
+    def refuse(self, row: Row, line: int, text: str) -> None:
         self.errors.append(Complaint(row.name, line, text))
 
     def parse_line(self, row: Row, data: bytes) -> Value:
@@ -127,18 +127,18 @@ class Directory:
         """A host name."""
         host = grammar.parse_line(data)
         if b"@" in host or b" " in host or b"\t" in host:
-            self._warn(row, 1, f"{_quoted(host)} does not look like a host name")
+            self.warn(row, 1, f"{grammar.quoted(host)} does not look like a host name")
         return host
 
     def parse_number(self, row: Row, data: bytes) -> Value:
         """qmail takes anything; for its own files we do too, and warn."""
         line, number = grammar.parse_line(data), grammar.parse_number(data)
-        complain = self._warn if row.is_classic else self._refuse
+        complain = self.warn if row.is_classic else self.refuse
         if number is None:
-            complain(row, 1, f"{_quoted(line)} is no number; {_range(row)}" + _kept(row))
+            complain(row, 1, f"{grammar.quoted(line)} is no number; {_range(row)}" + _kept(row))
             return None
         if not line.isdigit():
-            complain(row, 1, f"{_quoted(line)} is read as {number}")
+            complain(row, 1, f"{grammar.quoted(line)} is read as {number}")
         if not row.minimum <= number <= row.maximum:
             complain(row, 1, f"{number} is out of range; {_range(row)}")
         return min(max(number, row.minimum), row.maximum)
@@ -148,7 +148,7 @@ class Directory:
         lines = grammar.numbered_lines(data)
         for number, line in lines:
             if b"@" in line or b"*" in line or line[:1] in b" \t":
-                self._warn(row, number, f"{_quoted(line)} does not look like a host name and will match nothing")
+                self.warn(row, number, f"{grammar.quoted(line)} does not look like a host name and will match nothing")
         return grammar.parse_names([line for _, line in lines])
 
     def parse_addresses(self, row: Row, data: bytes) -> Value:
@@ -156,19 +156,19 @@ class Directory:
         lines = grammar.numbered_lines(data)
         for number, line in lines:
             if b"@" not in line:
-                self._warn(row, number, f"{_quoted(line)} has no @; for a whole host write @host")
+                self.warn(row, number, f"{grammar.quoted(line)} has no @; for a whole host write @host")
         return grammar.parse_names([line for _, line in lines])
 
-    def parse_map(self, row: Row, data: bytes) -> Value:
+    def parse_map(self, row: Row, data: bytes) -> dict[bytes, bytes]:
         """Lines `key:value`; the last one of a key counts."""
         lines = grammar.numbered_lines(data)
         seen: dict[bytes, int] = {}
         for number, line in lines:
             key, colon, _ = line.lower().partition(b":")
             if not colon:
-                self._warn(row, number, f"{_quoted(line)} has no colon and is ignored")
+                self.warn(row, number, f"{grammar.quoted(line)} has no colon and is ignored")
             elif key in seen:
-                self._warn(row, number, f"{_quoted(key)} stands in line {seen[key]} too; this line wins")
+                self.warn(row, number, f"{grammar.quoted(key)} stands in line {seen[key]} too; this line wins")
             seen[key] = number
         return grammar.parse_map([line for _, line in lines])
 
@@ -181,14 +181,14 @@ class Directory:
         lines = grammar.numbered_lines(data)
         for number, line in lines:
             if b":" not in line or line[:1] in b" \t:":
-                self._refuse(row, number, f"{_quoted(line)} is no endpoint; write for example tcp:25")
+                self.refuse(row, number, f"{grammar.quoted(line)} is no endpoint; write for example tcp:25")
         return tuple(line for _, line in lines)
 
     def parse_delivery(self, row: Row, data: bytes) -> Value:
         """Delivery instructions, as many lines as there are."""
         text = grammar.parse_text(data)
         if not text.strip():
-            self._refuse(row, 0, "is empty and would throw mail away; write ./Mailbox, ./Maildir/ or, to mean it, #")
+            self.refuse(row, 0, "is empty and would throw mail away; write ./Mailbox, ./Maildir/ or, to mean it, #")
         return text
 
 
@@ -200,16 +200,16 @@ PARSERS: dict[Kind, Callable[[Directory, Row, bytes], Value]] = {
     Kind.HOSTS: Directory.parse_hosts,
     Kind.ADDRESSES: Directory.parse_addresses,
     Kind.MAP: Directory.parse_map,
-    Kind.ROUTES: Directory.parse_map,
+    Kind.ROUTES: remotelines.parse_routes,
+    Kind.POLICIES: remotelines.parse_policies,
     Kind.SERVERS: Directory.parse_servers,
+    Kind.IPS: remotelines.parse_addresses,
+    Kind.NAMESERVERS: remotelines.parse_nameservers,
+    Kind.OUTGOING: remotelines.parse_outgoing,
+    Kind.FAMILIES: remotelines.parse_families,
     Kind.ENDPOINTS: Directory.parse_endpoints,
     Kind.DELIVERY: Directory.parse_delivery,
 }
-
-
-def _quoted(data: bytes) -> str:
-    """Foreign bytes in a complaint: escaped, and short."""
-    return repr(data[:60])[1:]
 
 
 def _range(row: Row) -> str:

@@ -88,6 +88,15 @@ def path_from(home: str, line: bytes) -> str | None:
     return os.path.join(home, os.fsdecode(line)) if line else None
 
 
+def quoted(data: bytes) -> str:
+    r"""Foreign bytes for a complaint: escaped, and short.
+
+    >>> print(quoted(b"a\n"))
+    'a\n'
+    """
+    return repr(data[:60])[1:]
+
+
 def control_path(home: str, name: str) -> str:
     """Where a control file lives."""
     return f"{home}/control/{name}"

@@ -68,7 +68,7 @@ OURS: tuple[Row, ...] = (
     ),
     _remote_lines(
         "localaddresses",
-        Kind.SERVERS,
+        Kind.IPS,
         "more IP addresses that are ours, such as the public one of a router before us: mail never goes there",
         "remote.localaddresses",
     ),
@@ -119,13 +119,13 @@ OURS: tuple[Row, ...] = (
     _number("maxpop3failures", 3, "POP3 service", "failed logins before a client is hung up on", "pop3.max_failures"),
     _remote_lines(
         "nameservers",
-        Kind.SERVERS,
+        Kind.NAMESERVERS,
         "IP addresses of DNS servers, in order, `address` or `address port`",
         "remote.nameservers",
     )._replace(default_words="those of /etc/resolv.conf"),
     Row(
         "outgoingfamilies",
-        Kind.LINE,
+        Kind.FAMILIES,
         b"ipv4 ipv6",
         REMOTE,
         "kinds of addresses that mail goes out to, the preferred one first: `ipv4`, `ipv6` or both",
@@ -133,7 +133,7 @@ OURS: tuple[Row, ...] = (
     ),
     _remote_lines(
         "outgoingip",
-        Kind.SERVERS,
+        Kind.OUTGOING,
         "our address of outgoing connections: `address`, or `sender-domain:address`; one of each family",
         "remote.outgoingip",
     ),
@@ -211,7 +211,7 @@ OURS: tuple[Row, ...] = (
     ),
     _remote_lines(
         "tlspolicy",
-        Kind.MAP,
+        Kind.POLICIES,
         "TLS towards a domain's hosts: `domain:none`, `may`, `encrypt`, `verify` or `verify:name:...`; `.domain:` and "
         "`:` as in smtproutes",
         "remote.tlspolicy",

@@ -17,7 +17,12 @@ class Kind(enum.Enum):
     ADDRESSES = "addresses, one per line"
     MAP = "`key:value` lines"
     ROUTES = "`host:relay` lines"
+    POLICIES = "`domain:policy` lines"
     SERVERS = "addresses, one per line, in order"
+    IPS = "IP addresses, one per line"
+    NAMESERVERS = "`address` or `address port` lines, in order"
+    OUTGOING = "`address` or `sender-domain:address` lines"
+    FAMILIES = "`ipv4`, `ipv6` or both"
     ENDPOINTS = "Twisted endpoints, one per line"
     DELIVERY = "lines of a .qmail file"
     TABLE = "a file of its own format"
@@ -54,4 +59,17 @@ class Row(NamedTuple):
     default_words: str = ""  # instead of the default itself, in the documentation
 
 
-LIST_KINDS = frozenset({Kind.HOSTS, Kind.ADDRESSES, Kind.MAP, Kind.ROUTES, Kind.SERVERS, Kind.ENDPOINTS})
+LIST_KINDS = frozenset(
+    {
+        Kind.HOSTS,
+        Kind.ADDRESSES,
+        Kind.MAP,
+        Kind.ROUTES,
+        Kind.POLICIES,
+        Kind.SERVERS,
+        Kind.IPS,
+        Kind.NAMESERVERS,
+        Kind.OUTGOING,
+        Kind.ENDPOINTS,
+    }
+)

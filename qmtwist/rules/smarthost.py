@@ -66,7 +66,7 @@ def objection(relay: bytes) -> str:
     host, port = _split(relay)
     if port is not None and b":" in port:
         return "an IPv6 address stands in brackets"
-    if port is not None and (port.translate(None, _DIGITS) or not _port(port)):
+    if port is not None and (port.translate(None, _DIGITS) or not parse_port(port)):
         return "the port after the colon must be a number from 1 to 65535"
     if not host or any(byte <= 32 or byte >= 127 for byte in host) or b"@" in host:
         return "the relay must be a host name or an IP address"
@@ -90,11 +90,15 @@ def _parse(relay: bytes, usual: int) -> tuple[bytes, int]:
     host, port = _split(relay)
     if host[:1] == b"[" and b":" in host and host[1:6].lower() != b"ipv6:":
         host = b"[IPv6:" + host[1:]  # as RFC 5321 §4.1.3 writes it
-    return host, usual if port is None else _port(port)
+    return host, usual if port is None else parse_port(port)
 
 
-def _port(text: bytes) -> int:
-    """The digits it begins with, as qmail reads them; 0 when that is no port."""
+def parse_port(text: bytes) -> int:
+    """The number that a text begins with, as qmail reads it; 0 when that is no port.
+
+    >>> parse_port(b"26x"), parse_port(b""), parse_port(b"70000")
+    (26, 0, 0)
+    """
     digits = text[: len(text) - len(text.lstrip(_DIGITS))]
     number = int(digits[:20] or b"0")
     return number if number <= _LAST_PORT else 0

@@ -1,0 +1,84 @@
+"""The files of remote delivery, line by line: what `directory` needs to know about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qmtwist.mail.errors import Malformed
+from qmtwist.rules import outgoing, smarthost, tlspolicy
+
+from . import grammar
+from .row import Row
+
+if TYPE_CHECKING:
+    from .directory import Directory
+
+Lines = tuple[bytes, ...]
+
+
+def parse_routes(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
+    """`host:relay` or `host:relay:port`. What qmail takes silently in smtproutes is only warned about."""
+    complain = directory.warn if row.is_classic else directory.refuse
+    for number, line in grammar.numbered_lines(data):
+        why = smarthost.objection(line.partition(b":")[2])
+        if why:
+            complain(row, number, f"{grammar.quoted(line)}: {why}")
+    return directory.parse_map(row, data)
+
+
+def parse_policies(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
+    """`domain:policy` for TLS. A line that says nothing would leave its domain unprotected, so it is refused."""
+    for number, line in grammar.numbered_lines(data):
+        _, colon, policy = line.partition(b":")
+        try:
+            if not colon:
+                raise Malformed("write `domain:policy`")
+            tlspolicy.parse_policy(policy)
+        except Malformed as error:
+            directory.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
+    return directory.parse_map(row, data)
+
+
+def parse_outgoing(directory: Directory, row: Row, data: bytes) -> Lines:
+    """Addresses that mail leaves from, each perhaps with a sender's domain before it."""
+    seen: dict[tuple[str, bytes], int] = {}
+    for number, line in grammar.numbered_lines(data):
+        try:
+            family, domain, _ = outgoing.parse_line(line)
+        except Malformed as error:
+            directory.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
+            continue
+        if (family, domain) in seen:
+            first = seen[family, domain]
+            directory.warn(row, number, f"line {first} gives another address of the same kind; this line wins")
+        seen[family, domain] = number
+    return tuple(grammar.parse_list(data))
+
+
+def parse_addresses(directory: Directory, row: Row, data: bytes) -> Lines:
+    """IP addresses."""
+    for number, line in grammar.numbered_lines(data):
+        if outgoing.parse_address(line) is None:
+            directory.refuse(row, number, f"{grammar.quoted(line)} is no IP address")
+    return tuple(grammar.parse_list(data))
+
+
+def parse_nameservers(directory: Directory, row: Row, data: bytes) -> Lines:
+    """IP addresses, each perhaps with a port after a blank."""
+    for number, line in grammar.numbered_lines(data):
+        address, *port = line.split()
+        if outgoing.parse_address(address) is None or len(port) > 1:
+            directory.refuse(row, number, f"{grammar.quoted(line)}: write `address` or `address port`")
+        elif port and not (port[0].isdigit() and smarthost.parse_port(port[0])):
+            directory.refuse(row, number, f"{grammar.quoted(port[0])} is no port; allowed is 1 to 65535")
+    return tuple(grammar.parse_list(data))
+
+
+def parse_families(directory: Directory, row: Row, data: bytes) -> bytes:
+    """Kinds of addresses, in order."""
+    line = grammar.parse_line(data)
+    try:
+        outgoing.parse_families(line)
+    except Malformed as error:
+        directory.refuse(row, 1, f"{grammar.quoted(line)}: {error.text}")
+    return line
