@@ -52,7 +52,11 @@ class Sink:
         """Start it; returns when it greets."""
         self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self._output, cwd=TOP)
         self.pid = self._process.pid
-        wait_for_port(self.port)
+        try:
+            wait_for_port(self.port)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def counters(self) -> Counters:

@@ -62,8 +62,12 @@ class Postfix:
         with open(f"{config}/main.cf", "w", encoding="ascii") as stream:
             stream.write(MAIN.format(queue=queue, data=data) + self._relaying())
         self._write_master(f"{config}/master.cf")
-        subprocess.run(["/usr/sbin/postfix", "start"], check=True, capture_output=True)
-        wait_for_port(self.port)
+        try:
+            subprocess.run(["/usr/sbin/postfix", "start"], check=True, capture_output=True)
+            wait_for_port(self.port)
+        except BaseException:
+            subprocess.run(["/usr/sbin/postfix", "stop"], check=False, capture_output=True)
+            raise
         with open(f"{queue}/pid/master.pid", encoding="ascii") as stream:
             self.pid = int(stream.read())
 

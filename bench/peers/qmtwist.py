@@ -95,7 +95,12 @@ class Qmtwist:
                 start_new_session=True,
             )
         self.pid = self._process.pid
-        wait_for_port(self.port)
+        try:
+            wait_for_port(self.port)
+        except BaseException:
+            self._process.terminate()
+            self._process.wait(STOP_LIMIT_S)
+            raise
         self.start_s = time.monotonic() - started
 
     def stop(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,11 +28,23 @@ pytestmark = [
 ]
 
 
-def start(program: str, *options: str) -> subprocess.Popen[str]:
+def start(program: str, *options: str, **variables: str) -> subprocess.Popen[str]:
     """A measurement, in a process group of its own."""
     command = [sys.executable, "-m", f"bench.{program}", "--quick", *options]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=TOP, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    pipe, environment = subprocess.PIPE, {**os.environ, **variables}
+    return subprocess.Popen(
+        command, cwd=TOP, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+
+
+def running_with(text: str) -> list[str]:
+    """The command lines of running processes that contain a text."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", encoding="latin-1") as stream:
+            if text in (line := stream.read().replace("\0", " ")):
+                found.append(line)
+    return found
 
 
 def rows(program: str, *options: str) -> list[dict[str, str | float]]:
@@ -65,4 +80,28 @@ def test_black_holes_and_a_tarpit_are_measured() -> None:
 def test_a_comeback_is_measured_with_its_memory() -> None:
     (found,) = rows("comeback", "--rounds", "1")
     assert found["messages"] == 400
-    assert 0 < float(found["PSS MB, highest"])
+    assert float(found["PSS MB, highest"]) > 0
+
+
+@pytest.fixture
+def open_directory() -> Iterator[str]:
+    """A directory that every account may enter; pytest's are ours alone."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        os.chmod(directory, 0o755)
+        yield directory
+
+
+def test_a_measurement_that_is_ended_leaves_nothing_behind(open_directory: str) -> None:
+    process = start("relay", "--peers", "qmtwist", BENCH_DIRECTORY=open_directory)
+    try:
+        assert process.stderr is not None
+        while not (line := process.stderr.readline()).startswith("# 0"):
+            assert line, "it ended by itself"
+        process.terminate()
+        process.communicate(timeout=LIMIT_S)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode != 0
+    assert os.listdir(open_directory) == []
+    assert running_with(open_directory) == []
