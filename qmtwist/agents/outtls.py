@@ -89,7 +89,7 @@ def _words(trouble: OSError | ValueError | HandshakeFailed) -> str:
             return trouble.text
         case ssl.SSLCertVerificationError():
             return trouble.verify_message
-        case ssl.SSLEOFError() | ConnectionError():
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionError():
             return "the other side closed the connection"
         case ssl.SSLError() if trouble.reason:
             return trouble.reason.replace("_", " ").lower()

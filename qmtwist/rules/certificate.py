@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from service_identity.hazmat import CertificatePattern, ServiceID
 
 SHOWN_NAMES = 3
+SHOWN_CHARACTERS = 80
 _LABEL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -29,7 +30,7 @@ def mismatch(hosts: Sequence[str], addresses: Sequence[str], wanted: Sequence[by
     if any(service.verify(pattern) for service in _services(wanted) for pattern in patterns):
         return ""
     borne = [*hosts, *addresses]
-    shown = ", ".join(borne[:SHOWN_NAMES]) + (", ..." if len(borne) > SHOWN_NAMES else "")
+    shown = ", ".join(name[:SHOWN_CHARACTERS] for name in borne[:SHOWN_NAMES]) + (", ..." if len(borne) > SHOWN_NAMES else "")
     asked = " or ".join(name.decode("ascii", "backslashreplace") for name in wanted)
     return f"certificate is for {shown}, not for {asked}" if borne else f"certificate names no host, not even {asked}"
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from cryptography.x509 import Certificate, DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -180,8 +180,6 @@ def _words(trouble: BaseException | None) -> str:
     """Why a connection was lost, in words for a report."""
     if isinstance(trouble, ConnectionDone | ConnectionLost):
         return "the other side closed the connection"
-    if isinstance(trouble, ConnectionAborted):
-        return TIMED_OUT.decode()
     if isinstance(trouble, SSL.Error) and trouble.args and isinstance(trouble.args[0], list):
         reasons = [entry[2] for entry in trouble.args[0] if entry[2]]
         return reasons[0] if reasons else "protocol error"

@@ -58,15 +58,15 @@ class Authority:
             stream.write(self.pem)
         return path
 
-    def issue(self, *names: str, days: int = 1, key: Key | None = None) -> Leaf:
+    def issue(self, *names: str, subject: str = "", days: int = 1, key: Key | None = None) -> Leaf:
         """A certificate for host names and IP addresses; with negative `days` it expired so many days ago."""
-        return _leaf(names, days, key or ec.generate_private_key(ec.SECP256R1()), self._name, self._key)
+        return _leaf(names, subject, days, key or ec.generate_private_key(ec.SECP256R1()), (self._name, self._key))
 
 
 def self_signed(*names: str, days: int = 1, key: Key | None = None) -> Leaf:
     """A certificate that nobody vouches for."""
     key = key or ec.generate_private_key(ec.SECP256R1())
-    return _leaf(names, days, key, None, key)
+    return _leaf(names, "", days, key, None)
 
 
 def weak_key() -> Key:
@@ -87,9 +87,10 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: Key, days: int) -> x509
     )
 
 
-def _leaf(names: tuple[str, ...], days: int, key: Key, issuer: x509.Name | None, signer: Key) -> Leaf:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0] if names else "nobody")])
-    builder = _builder(subject, issuer or subject, key, days)
+def _leaf(names: tuple[str, ...], subject: str, days: int, key: Key, authority: tuple[x509.Name, Key] | None) -> Leaf:
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject or "server")])
+    issuer, signer = authority or (own, key)
+    builder = _builder(own, issuer, key, days)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
