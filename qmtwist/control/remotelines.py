@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qmtwist.mail import literal
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules import outgoing, smarthost, tlspolicy
+from qmtwist.wire import nameserver
 
 from . import grammar
 from .row import Row
@@ -58,7 +60,7 @@ def parse_outgoing(directory: Directory, row: Row, data: bytes) -> Lines:
 def parse_addresses(directory: Directory, row: Row, data: bytes) -> Lines:
     """IP addresses."""
     for number, line in grammar.numbered_lines(data):
-        if outgoing.parse_address(line) is None:
+        if literal.parse_address(line) is None:
             directory.refuse(row, number, f"{grammar.quoted(line)} is no IP address")
     return tuple(grammar.parse_list(data))
 
@@ -66,11 +68,8 @@ def parse_addresses(directory: Directory, row: Row, data: bytes) -> Lines:
 def parse_nameservers(directory: Directory, row: Row, data: bytes) -> Lines:
     """IP addresses, each perhaps with a port after a blank."""
     for number, line in grammar.numbered_lines(data):
-        address, *port = line.split()
-        if outgoing.parse_address(address) is None or len(port) > 1:
+        if nameserver.parse_server(line) is None:
             directory.refuse(row, number, f"{grammar.quoted(line)}: write `address` or `address port`")
-        elif port and not (port[0].isdigit() and smarthost.parse_port(port[0])):
-            directory.refuse(row, number, f"{grammar.quoted(port[0])} is no port; allowed is 1 to 65535")
     return tuple(grammar.parse_list(data))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from qmtwist.mail import literal
 from qmtwist.mail.errors import Malformed
 
 from .smarthost import look_up
@@ -54,17 +55,10 @@ def parse_address(text: bytes) -> tuple[str, bytes] | None:
     >>> parse_address(b"[::1]"), parse_address(b"1.2.3")
     (('ipv6', b'::1'), None)
     """
-    from ipaddress import ip_address  # slow to import, and most hosts have no such file
-
     if text[:1] == b"[" and text[-1:] == b"]":
         text = text[1:-1]
-    if b"%" in text or b"/" in text:
-        return None
-    try:
-        address = ip_address(text.decode("latin-1"))
-    except ValueError:
-        return None
-    return (IPV4 if address.version == 4 else IPV6), str(address).encode()
+    address = literal.parse_address(text)
+    return None if address is None else (family_of(address), address.encode())
 
 
 def bind_address(table: Table, sender: bytes, family: str) -> str | None:

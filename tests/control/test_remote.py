@@ -59,7 +59,7 @@ def test_every_file_says_what_it_says(home: Path) -> None:
     put(home, "qmtproutes", ".near.example:10.0.0.1\nb.example:\n")
     put(home, "tlspolicy", "a.example:verify:mx.example\n:none\n")
     put(home, "outgoingip", "# ours\n192.0.2.1\na.example:2001:db8::1\n")
-    put(home, "localaddresses", "192.0.2.7\n2001:db8::7\n[2001:db8::8]\n")
+    put(home, "localaddresses", "192.0.2.7\n2001:db8::7\n")
     put(home, "nameservers", "192.0.2.53\n2001:db8::53 5353\n")
     put(home, "outgoingfamilies", "ipv6\n")
     found = load_remote(str(home))
@@ -68,7 +68,7 @@ def test_every_file_says_what_it_says(home: Path) -> None:
     assert found.qmtproutes == {b".near.example": b"10.0.0.1", b"b.example": b""}
     assert found.tlspolicy == {b"a.example": b"verify:mx.example", b"": b"none"}
     assert found.outgoingip == (b"192.0.2.1", b"a.example:2001:db8::1")
-    assert found.localaddresses == (b"192.0.2.7", b"2001:db8::7", b"[2001:db8::8]")
+    assert found.localaddresses == (b"192.0.2.7", b"2001:db8::7")
     assert found.nameservers == (b"192.0.2.53", b"2001:db8::53 5353")
     assert found.families == b"ipv6"
 
@@ -95,9 +95,9 @@ def test_all_that_is_wrong_is_said_at_once_with_file_and_line(home: Path) -> Non
     assert complaints(home) == [
         "control/localaddresses:1: '127.0.0.0/8' is no IP address",
         "control/nameservers:1: 'ns.example.org': write `address` or `address port`",
-        "control/nameservers:2: 'domain' is no port; allowed is 1 to 65535",
+        "control/nameservers:2: '192.0.2.53 domain': write `address` or `address port`",
         "control/nameservers:3: '192.0.2.53 53 tcp': write `address` or `address port`",
-        "control/nameservers:4: '0' is no port; allowed is 1 to 65535",
+        "control/nameservers:4: '192.0.2.53 0': write `address` or `address port`",
         "control/outgoingfamilies:1: 'ipv4 ipv5': allowed is `ipv4`, `ipv6` or both, the preferred one first",
         "control/outgoingip:2: 'a.example:nowhere': there is no IP address; write `address` or `sender-domain:address`",
         "control/tlspolicy:1: 'a.example:maybe': 'maybe' is no TLS policy; write none, may, encrypt or verify",
