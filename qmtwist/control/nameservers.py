@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 from qmtwist.wire.nameserver import NameService, parse_resolv_conf, parse_server
@@ -28,10 +27,8 @@ def name_service(lines: Iterable[bytes], resolv_conf: str = RESOLV_CONF) -> Name
 
 
 def home_name_service(home: str, resolv_conf: str = RESOLV_CONF) -> NameService:
-    """Whom the programs of a home ask; without a readable control/nameservers, the system's servers."""
-    try:
-        with open(os.path.join(home, "control", "nameservers"), "rb") as stream:
-            lines = grammar.parse_list(stream.read())
-    except OSError:
-        lines = []
-    return name_service(lines, resolv_conf)
+    """Whom the programs of a home ask; without control/nameservers, the system's servers.
+
+    :raises OSError: the file is there, and cannot be read.
+    """
+    return name_service(grammar.read_list(home, "nameservers") or [], resolv_conf)
