@@ -52,3 +52,55 @@ class DotStuffer:
             self._has_cr = True
             piece = piece[:-1]
         return piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece
+
+
+class SmtpStuffer:
+    r"""A stored message for another mail server: no bare CR or LF leaves, whatever was stored. Made per message.
+
+    Each LF, CR LF and lone CR is one line end, CR LF on the wire, and a dot behind any of them is doubled: a receiver
+    that takes one of them for a line end finds no end of the message there. CR CR LF is two line ends.
+
+    >>> stuffer = SmtpStuffer()
+    >>> stuffer.encode(b"a\r") + stuffer.encode(b".\r\n") + stuffer.finish(), stuffer.is_complete
+    (b'a\r\n..\r\n', True)
+    """
+
+    __slots__ = ("_has_cr", "_is_line_start")
+
+    def __init__(self) -> None:
+        self._is_line_start = True
+        self._has_cr = False  # a CR at the end of a piece: with an LF behind it, it is one line end
+
+    def encode(self, piece: bytes) -> bytes:
+        """The next piece of the message as it goes out; may be empty while a CR is undecided."""
+        if self._has_cr or b"\r" in piece:
+            piece = self._in_lf(piece)
+        if not piece:
+            return b""
+        out = piece.replace(b"\n.", b"\n..") if b"\n." in piece else piece
+        out = out.replace(b"\n", b"\r\n")
+        if self._is_line_start and piece[:1] == b".":
+            out = b"." + out
+        self._is_line_start = piece[-1:] == b"\n"
+        return out
+
+    def finish(self) -> bytes:
+        """What was held back: the line end that a final CR is, or nothing."""
+        if not self._has_cr:
+            return b""
+        self._has_cr, self._is_line_start = False, True
+        return b"\r\n"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what was fed ends with a line end, as a message must that goes by SMTP; nothing is complete too."""
+        return self._is_line_start or self._has_cr
+
+    def _in_lf(self, piece: bytes) -> bytes:
+        if self._has_cr and piece:
+            piece = b"\r" + piece
+            self._has_cr = False
+        if piece[-1:] == b"\r":
+            self._has_cr = True
+            piece = piece[:-1]
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

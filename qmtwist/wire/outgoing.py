@@ -18,6 +18,9 @@ from typing import NamedTuple
 from .remotereport import Result
 
 
+BLOCK_BYTES = 32 * 1024  # of a message are written at once
+
+
 class Transaction(NamedTuple):
     """One message for some recipients at one host.
 

@@ -84,3 +84,29 @@ def _message_rank(output: bytes) -> int:
         if record[:1] in _RANK:
             return _RANK[record[:1]]
     return -1
+
+
+# -- qmail-remote's texts that several sessions write; an address is the other host's, as bytes
+
+
+def died(address: bytes, may_be_duplicate: bool) -> bytes:
+    """The connection ended before its time."""
+    return b"Connected to %s but connection died. %s(#4.4.2)\n" % (
+        address,
+        b"Possible duplicate! " if may_be_duplicate else b"",
+    )
+
+
+def giving_up(address: bytes) -> bytes:
+    """No recipient was accepted."""
+    return b"Giving up on %s.\n" % address
+
+
+def accepted(address: bytes, said: bytes) -> bytes:
+    """The message is theirs now. `said` is the answer, with its LF."""
+    return b"%s accepted message.\nRemote host said: %s" % (address, said)
+
+
+def disliked(address: bytes, said: bytes) -> bytes:
+    """A recipient was not accepted."""
+    return b"%s does not like recipient.\nRemote host said: %s" % (address, said)
