@@ -30,7 +30,8 @@ def mismatch(hosts: Sequence[str], addresses: Sequence[str], wanted: Sequence[by
     if any(service.verify(pattern) for service in _services(wanted) for pattern in patterns):
         return ""
     borne = [*hosts, *addresses]
-    shown = ", ".join(name[:SHOWN_CHARACTERS] for name in borne[:SHOWN_NAMES]) + (", ..." if len(borne) > SHOWN_NAMES else "")
+    more = ["..."] if len(borne) > SHOWN_NAMES else []
+    shown = ", ".join([name[:SHOWN_CHARACTERS] for name in borne[:SHOWN_NAMES]] + more)
     asked = " or ".join(name.decode("ascii", "backslashreplace") for name in wanted)
     return f"certificate is for {shown}, not for {asked}" if borne else f"certificate names no host, not even {asked}"
 

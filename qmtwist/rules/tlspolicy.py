@@ -7,13 +7,16 @@ nothing for everybody else. Without an entry the level is `may`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, Temporary
 from qmtwist.mail.literal import parse_literal
 
 from .smarthost import Hop, look_up
+
+if TYPE_CHECKING:
+    from .mx import Target
 
 _NAME = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
@@ -57,6 +60,17 @@ def policy_for(domain: bytes, table: Mapping[bytes, bytes]) -> Policy:
         return DEFAULT
     value = look_up(domain.rstrip(b"."), table)
     return DEFAULT if value is None else parse_policy(value)
+
+
+def usable(policy: Policy, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """The targets that speak a protocol with as much TLS as the policy demands: QMTP knows none.
+
+    :raises Temporary: there are targets, but no such ones.
+    """
+    found = tuple(target for target in targets if target.protocol != "qmtp" or not policy.is_demanded)
+    if targets and not found:
+        raise Temporary("Sorry, QMTP knows no TLS, which control/tlspolicy demands for that host. (#4.7.4)\n")
+    return found
 
 
 def parse_policy(value: bytes) -> Policy:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, Temporary
+from qmtwist.rules.mx import Target
 from qmtwist.rules.smarthost import Hop
-from qmtwist.rules.tlspolicy import DEFAULT, Level, Policy, certificate_names, parse_policy, policy_for
+from qmtwist.rules.tlspolicy import DEFAULT, Level, Policy, certificate_names, parse_policy, policy_for, usable
 
 BY_MX = Hop("smtp", b"far.example", 25, False)
 VERIFY = Policy(Level.VERIFY)
@@ -85,6 +86,17 @@ def test_any_value_is_a_policy_or_refused(value: bytes) -> None:
 @pytest.mark.parametrize(("level", "is_demanded"), [("none", 0), ("may", 0), ("encrypt", 1), ("verify", 1)])
 def test_mail_waits_for_tls_only_where_it_is_demanded(level: str, is_demanded: int) -> None:
     assert parse_policy(level.encode()).is_demanded == bool(is_demanded)
+
+
+SMTP, QMTP = (Target("192.0.2.1", port, protocol, b"mx", 0) for port, protocol in ((25, "smtp"), (209, "qmtp")))
+
+
+def test_qmtp_which_knows_no_tls_is_no_way_round_a_demand() -> None:
+    assert usable(VERIFY, [QMTP, SMTP]) == usable(Policy(Level.ENCRYPT), [QMTP, SMTP]) == (SMTP,)
+    assert usable(DEFAULT, [QMTP, SMTP]) == (QMTP, SMTP)
+    assert usable(VERIFY, []) == ()
+    with pytest.raises(Temporary):
+        usable(VERIFY, [QMTP])
 
 
 def test_the_name_of_an_mx_elsewhere_proves_nothing() -> None:
