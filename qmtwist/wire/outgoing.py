@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from .remotereport import Result
 
-
 BLOCK_BYTES = 32 * 1024  # of a message are written at once
 
 
@@ -60,6 +59,14 @@ class Wait(enum.Enum):
     BLOCK = ("data block", 180)
     FINAL = ("final dot", 600)
     NOTHING = ("nothing", 0)  # idle between transactions, or over: no reply is due
+
+
+class Tls(enum.Enum):
+    """Whether a session asks for TLS."""
+
+    NONE = "none"  # never
+    MAY = "may"  # when it is offered; refused, the session goes on in clear
+    MUST = "must"  # or nothing is sent
 
 
 class StartTls(NamedTuple):

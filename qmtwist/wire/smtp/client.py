@@ -8,7 +8,6 @@ One module and plain code on purpose: this runs for every message (bench/smtp_cl
 
 from __future__ import annotations
 
-import enum
 from typing import Final
 
 from qmtwist.wire.dots import SmtpStuffer
@@ -21,6 +20,7 @@ from qmtwist.wire.outgoing import (
     Ready,
     SendBody,
     StartTls,
+    Tls,
     Transaction,
     Wait,
 )
@@ -30,19 +30,7 @@ from qmtwist.wire.session import NEED_ANSWER, NEED_DATA, Pause
 from .clientattempt import Attempt
 from .clientreplies import ReplyStream, parse_ehlo, shown
 
-__all__ = [
-    "Capabilities", "ClientSession", "Ended", "Event", "Lost", "Ready", "Result", "SendBody", "StartTls", "Tls",
-    "Transaction", "Wait",
-]  # fmt: skip
-
-
-class Tls(enum.Enum):
-    """Whether a session asks for TLS."""
-
-    NONE = "none"  # never
-    MAY = "may"  # when it is offered; refused, the session goes on in clear
-    MUST = "must"  # or nothing is sent
-
+__all__ = ["ClientSession", "Tls"]
 
 # Which reply is due, or what is. Plain numbers: they index the table of what to do at the end of this module.
 _GREETING, _EHLO, _HELO, _STARTTLS, _RSET, _MAIL, _RCPT, _DATA, _BODY, _FINAL, _EMPTY = range(11)
