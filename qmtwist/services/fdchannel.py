@@ -33,7 +33,7 @@ class FdChannel:
     `on_frame` gets each frame. Descriptors that came are taken in order, by whoever handles the frame that announces
     one. What is sent waits in memory while the agent does not read: the queue manager bounds it by its concurrency.
     With `on_end` the end of what the other side sends is not yet the end: it is told so, and what we send still goes
-    out until `close`.
+    out, until `finish` or `close`.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class FdChannel:
         self._received: deque[int | None] = deque()  # None keeps the place of one that was lost
         self._unsent: deque[tuple[memoryview, tuple[int, ...]]] = deque()
         self._is_finishing = False
+        self._has_ended = False
         self.is_open = True
         reactor.addReader(self)
 
@@ -127,6 +128,7 @@ class FdChannel:
         if self._on_end is None:
             self.close()
         else:
+            self._has_ended = True
             self._reactor.removeReader(self)
             self._on_end()
 
@@ -188,6 +190,8 @@ class FdChannel:
         if self._is_finishing and self.is_open and not self._unsent:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
+            if self._has_ended:
+                self.close()
 
 
 def _close_all(descriptors: Sequence[int] | deque[int | None]) -> None:

@@ -28,11 +28,7 @@ def usual_count() -> int:
 
 def runs_programs(home: str) -> bool:
     """Whether a program is run for each delivery: one of another make stands in for qmail-remote."""
-    return (
-        os.environb.get(b"QMTWIST_SESSIONS") is None
-        or bool(os.environb.get(b"QMAILREMOTE"))
-        or is_replaced(home, "qmail-remote")
-    )
+    return bool(os.environb.get(b"QMAILREMOTE")) or is_replaced(home, "qmail-remote")
 
 
 class RemoteAgents:

@@ -1,0 +1,317 @@
+"""One transaction, from its order to its reports: the route, host after host, the slot, the message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from twisted.internet.error import TCPTimedOutError, TimeoutError
+from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.protocol import ClientFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from qmtwist.mail.errors import MailError, Permanent
+from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.rules.handshakes import FailedHandshakes
+from qmtwist.rules.mx import Target
+from qmtwist.rules.tlspolicy import Level, certificate_names
+from qmtwist.services.outtls import OutgoingTls
+from qmtwist.store.deadhosts import DeadHosts
+from qmtwist.wire.outgoing import Ended, Lost, Transaction
+from qmtwist.wire.remoteorder import RemoteOrder
+from qmtwist.wire.remotereport import Result
+
+from .connection import Connection, Connections, IRemoteReactor, Key, Terms
+from .message import Message
+from .pool import Pool
+from .route import Route, Router
+
+SLOT_WAIT_S = 20.0
+"""How long a connection that could take its message waits for a slot. Then it is given back, and made anew with the
+slot: other hosts do not wait for ever either, and somebody else may need theirs."""
+SPREAD = 8  # targets of equal preference that are looked through for an idle connection
+
+NO_CONNECTION = b"Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
+NO_MESSAGE = b"Unable to read message. (#4.3.0)\n"
+BUG = b"System resources temporarily unavailable. (#4.3.0)\n"
+STOPPED = b"qmail-rspawn was stopped before this delivery had begun. (#4.3.0)\n"
+
+_log = Logger(namespace="qmtwist")
+
+
+class Staff(NamedTuple):
+    """Whom deliveries work with; the same for the whole life of an agent."""
+
+    reactor: IRemoteReactor
+    connections: Connections
+    pool: Pool
+    tls: OutgoingTls
+    handshakes: FailedHandshakes
+    dead: DeadHosts
+    now: Callable[[], float]  # POSIX seconds, for the table of dead hosts
+    pid: int
+
+
+class Delivery:
+    """Made with its order; lives until it has reported (connection.Client).
+
+    `ask` is called once when it wants a slot, which `go` gives; `done` once, at the end.
+    """
+
+    __slots__ = ("_ask", "_connection", "_connector", "_done", "_has_asked", "_has_slot", "_is_parked", "_is_reused",
+                 "_last", "_may_reuse", "_message", "_order", "_route", "_router", "_staff", "_target", "_targets",
+                 )  # fmt: skip
+
+    def __init__(
+        self,
+        staff: Staff,
+        router: Router,
+        order: RemoteOrder,
+        message: Message,
+        ask: Callable[[], None],
+        done: Callable[[tuple[Outcome, ...]], None],
+    ) -> None:
+        self._staff = staff
+        self._router = router
+        self._order = order
+        self._message = message
+        self._ask = ask
+        self._done: Callable[[tuple[Outcome, ...]], None] | None = done
+        self._route: Route | None = None
+        self._targets: list[Target] = []
+        self._target: Target | None = None  # the one in hand
+        self._connector: IConnector | None = None  # while connecting
+        self._connection: Connection | None = None  # ready, and waiting for the slot
+        self._last: Result | None = None  # what the host before said
+        self._has_asked = False
+        self._has_slot = False
+        self._is_parked = False  # without a connection until there is a slot
+        self._is_reused = False
+        self._may_reuse = True
+
+    def start(self) -> None:
+        """Look for the route, and go on from there."""
+        self._router.find(self._order.host, self._guarded)
+
+    def go(self) -> None:
+        """The slot is there."""
+        if self._has_slot or self._done is None:
+            return
+        self._has_slot = True
+        if self._connection is not None:
+            self._begin(self._connection)
+        elif self._is_parked:
+            self._is_parked = False
+            self._next()
+
+    def stop(self) -> None:
+        """No slot will ever come: end, unless there is one."""
+        if not self._has_slot:
+            self.cut(STOPPED)
+
+    def cut(self, why: bytes) -> None:
+        """End now, whatever is going on."""
+        connector, self._connector = self._connector, None
+        connection, self._connection = self._connection, None
+        self._defer(why)
+        if connector is not None:
+            connector.disconnect()
+        if connection is not None:
+            connection.abort()
+
+    # -- the way to a connection
+
+    def _guarded(self, found: Route | MailError) -> None:
+        try:
+            self._found(found)
+        except Exception:
+            _log.failure("delivering to {host!r}", host=self._order.host)
+            self._defer(BUG)
+
+    def _found(self, found: Route | MailError) -> None:
+        if self._done is None:
+            return
+        if isinstance(found, MailError):
+            verdict = Verdict.FAILURE if isinstance(found, Permanent) else Verdict.DEFERRAL
+            self._finish((Outcome(verdict, found.text.encode()),) * len(self._order.locals))
+            return
+        self._route = found
+        self._targets = list(found.targets)
+        self._next()
+
+    def _next(self) -> None:
+        """Use an idle connection to one of the best hosts, or connect to the first that is not known to be dead."""
+        staff = self._staff
+        if self._may_reuse and self._take_idle():
+            return
+        while self._targets:
+            self._target = target = self._targets.pop(0)
+            if not staff.dead.is_dead(target.address, int(staff.now()), staff.pid):
+                self._connect(target)
+                return
+        if self._last is None:
+            self._defer(NO_CONNECTION)
+        else:
+            self._finish(self._last.outcomes(len(self._order.locals)))
+
+    def _take_idle(self) -> bool:
+        targets = self._targets
+        for target in targets[:SPREAD]:
+            if target.preference != targets[0].preference:
+                return False
+            connection = self._staff.pool.take(self._key(target))
+            if connection is not None:
+                targets.remove(target)
+                self._target, self._is_reused = target, True
+                connection.client = self
+                self.connected()
+                self.ready(connection)
+                return True
+        return False
+
+    def _key(self, target: Target) -> Key:
+        assert self._route is not None
+        rules, policy = self._router.rules, self._route.policy
+        bind = rules.bind_address(self._order.sender, target.address)
+        names = self._names(target) if policy.level is Level.VERIFY else ()
+        helohost = rules.settings.helohost
+        return Key(target.address, target.port, target.protocol, bind, policy, names, helohost)
+
+    def _names(self, target: Target) -> tuple[bytes, ...]:
+        assert self._route is not None
+        return certificate_names(self._route.policy, self._order.host, self._route.hop, target.name)
+
+    def _connect(self, target: Target) -> None:
+        staff, settings = self._staff, self._router.rules.settings
+        key = self._key(target)
+        is_clear = staff.handshakes.is_recent(target.address, target.name, staff.reactor.seconds())
+        terms = Terms(target.name, self._names(target), staff.tls, is_clear, settings.timeoutremote_s)
+        self._is_reused = False
+        bind = None if key.bind is None else (key.bind, 0)
+        factory = _Connecting(self, lambda: Connection(staff.connections, key, terms, self))
+        self._connector = staff.reactor.connectTCP(
+            target.address, target.port, factory, timeout=settings.timeoutconnect_s, bindAddress=bind
+        )
+
+    def not_connected(self, reason: Failure) -> None:
+        """The attempt has failed; go to the next host."""
+        self._connector = None
+        target = self._target
+        if self._done is None or target is None:
+            return
+        if self._counts(target):
+            if isinstance(reason.value, (TimeoutError, TCPTimedOutError)):
+                self._staff.dead.timed_out(target.address, int(self._staff.now()))
+            else:
+                self._staff.dead.answered(target.address)
+        self._next()
+
+    def _counts(self, target: Target) -> bool:
+        """Whether an attempt says something about the host: a closed QMTP port that nobody promised does not."""
+        return target.protocol == "smtp" or (self._route is not None and self._route.hop.is_route)
+
+    # -- connection.Client
+
+    def connected(self) -> None:
+        """A connection is there: ask for the slot."""
+        self._connector = None
+        if self._done is None:
+            return
+        if not self._is_reused and self._target is not None and self._counts(self._target):
+            self._staff.dead.answered(self._target.address)
+        if not self._has_asked:
+            self._has_asked = True
+            self._ask()
+
+    def ready(self, connection: Connection) -> None:
+        """It can take the message."""
+        if self._done is None:
+            connection.quit()
+        elif self._has_slot:
+            self._begin(connection)
+        else:
+            self._connection = connection
+            connection.wait_until(self._staff.reactor.seconds() + SLOT_WAIT_S)
+
+    def waited(self, connection: Connection) -> None:
+        """The slot does not come: somebody else may need the connection more."""
+        connection.quit()
+        self._park()
+
+    def _park(self) -> None:
+        self._connection = None
+        self._is_parked = True
+        if self._target is not None:
+            self._targets.insert(0, self._target)
+
+    def _begin(self, connection: Connection) -> None:
+        self._connection = None
+        order, message = self._order, self._message
+        transaction = Transaction(order.sender, order.recipients(), message.size, message.is_eight_bit())
+        connection.begin(transaction, message)
+
+    def ended(self, connection: Connection, event: Ended) -> None:
+        """The transaction is over."""
+        settings = self._router.rules.settings
+        if event.is_reusable and connection.messages < settings.max_messages:
+            self._staff.pool.put(connection, settings.idle_s)
+        else:
+            connection.quit()
+        self._finish(event.result.outcomes(len(self._order.locals)))
+
+    def lost(self, connection: Connection, event: Lost) -> None:
+        """So is the connection. Where nothing of the message was given away, there are other ways to try."""
+        target, self._connection = self._target, None
+        assert target is not None and self._route is not None
+        if self._done is None:
+            return
+        is_refused_tls = connection.has_tls_failed and not self._route.policy.is_demanded
+        if is_refused_tls:
+            self._staff.handshakes.remember(target.address, target.name, self._staff.reactor.seconds())
+        if event.result is None and not self._has_slot:
+            self._park()
+        elif is_refused_tls or (self._is_reused and (event.may_try_next_host or event.result is None)):
+            self._may_reuse = False
+            self._targets.insert(0, target)
+            self._next()
+        elif event.may_try_next_host and target.protocol != "qmtp":
+            self._last = event.result or self._last
+            self._next()
+        elif event.result is not None:
+            self._finish(event.result.outcomes(len(self._order.locals)))
+        else:
+            self._defer(NO_CONNECTION)
+
+    def unreadable(self, connection: Connection) -> None:
+        """The message cannot be read."""
+        self._defer(NO_MESSAGE)
+
+    # -- the end
+
+    def _defer(self, text: bytes) -> None:
+        self._finish((Outcome(Verdict.DEFERRAL, text),) * len(self._order.locals))
+
+    def _finish(self, outcomes: tuple[Outcome, ...]) -> None:
+        done, self._done = self._done, None
+        self._message.close()
+        if done is not None:
+            done(outcomes)
+
+
+class _Connecting(ClientFactory):
+    """One attempt to connect. Made by a delivery."""
+
+    noisy = False
+
+    def __init__(self, delivery: Delivery, make: Callable[[], Connection]) -> None:
+        self._delivery = delivery
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        """It is there."""
+        return self._make()
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        """It is not."""
+        self._delivery.not_connected(reason)

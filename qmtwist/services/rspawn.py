@@ -1,0 +1,39 @@
+"""qmail-rspawn's work in the daemon's service: all sessions with other hosts in a reactor of their own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import Any
+
+from twisted.internet import epollreactor
+from twisted.internet.main import installReactor
+from twisted.logger import globalLogBeginner
+
+from . import descriptors
+from .quietlog import observe
+
+DESCRIPTORS = 20_000  # connections and messages; more are of no use to one process
+
+
+def serve_daemon(home: str, descriptor: int) -> int:
+    """Obey the daemon on this UNIX socket until it hangs up and what was begun is done; the exit status.
+
+    The process already is the user that it shall be.
+    """
+    reactor: Any = epollreactor.EPollReactor()  # type: ignore[no-untyped-call]
+    installReactor(reactor)
+    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)
+    from .remote.agent import Agent  # what it imports may ask for a reactor
+
+    descriptors.raise_limit(DESCRIPTORS)
+    connection = socket.socket(fileno=descriptor)
+    connection.set_inheritable(False)
+    agent = Agent(reactor, home, connection, lambda: reactor.callLater(0, reactor.stop))
+    # A terminal's INT is for the daemon, which tells us when to go; so does a supervisor's TERM to all of us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: reactor.callFromThread(agent.end))
+    reactor.callWhenRunning(agent.start)
+    reactor.run(installSignalHandlers=False)
+    return 0
