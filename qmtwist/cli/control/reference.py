@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from qmtwist.cli.registry import PROGRAMS
-from qmtwist.logbook import facts, lines, pop3, smtp
+from qmtwist.logbook import facts, lines, outtls, pop3, smtp
 
 _PROGRAMS_HEAD = """# Programs
 
@@ -58,7 +58,11 @@ def log_reference() -> str:
     for fact in _EXAMPLES:
         names = ", ".join(fact._fields) or "none"
         rows.append(f"| {type(fact).__name__} | {names} | `{lines.word(fact).decode()}` |\n")
-    services = [_service("The SMTP service", smtp.__doc__), _service("The POP3 service", pop3.__doc__)]
+    services = [
+        _service("The SMTP service", smtp.__doc__),
+        _service("The POP3 service", pop3.__doc__),
+        _service("TLS towards other hosts", outtls.__doc__),
+    ]
     return _LOG_HEAD + "".join(rows) + "".join(services)
 
 
