@@ -22,6 +22,15 @@ def expand(sender: bytes, recipient: bytes) -> bytes:
     return prefix + local + b"=" + domain + b"@" + host
 
 
+def is_variable(sender: bytes) -> bool:
+    """Whether each recipient may see a sender of its own.
+
+    >>> is_variable(b"list-owner-@h-@[]"), is_variable(b"#@[]")
+    (True, False)
+    """
+    return sender.endswith(b"-@[]")
+
+
 def bounce_recipient(sender: bytes) -> bytes:
     """Where the bounce of a message goes: the sender without the VERP mark.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
 
 
@@ -13,12 +14,30 @@ class Open(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Start a delivery: a slot is taken. Answer `ended`, then `settled`."""
+    """Start a local delivery. Answer `ended`, then `settled`."""
 
     delivery: int
     channel: str
     number: int
     recipient: int  # its index on the channel
+
+
+class Transact(NamedTuple):
+    """Start a transaction with another host. Answer `ended`, and `settled` for each recipient."""
+
+    ticket: int
+    number: int
+    host: bytes | None  # as the recipients have it; None: they have no `@`
+    recipients: tuple[int, ...]  # their indexes on the channel
+    has_slot: bool  # else it begins when it gets one
+
+
+class End(enum.Enum):
+    """How a transaction ended, as far as the other host is concerned."""
+
+    SERVED = enum.auto()  # somebody got the message
+    REACHED = enum.auto()  # nobody did, but the host was there (or it was not the host's fault)
+    UNREACHED = enum.auto()
 
 
 class Closed(NamedTuple):
@@ -31,3 +50,13 @@ class Closed(NamedTuple):
     number: int
     left: int
     retry_at: int
+
+
+class Aside(NamedTuple):
+    """The message waits as a bare number, because so many others wait for its destinations; it is opened again."""
+
+    channel: str
+    number: int
+
+
+Order = Open | Start | Transact

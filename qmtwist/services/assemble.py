@@ -198,7 +198,7 @@ class MailService(Service):
 
     def _open(self) -> None:
         try:
-            self.queue.open({"local": self.local, "remote": self.remote})
+            self.queue.open(self.local, self.remote)
         except (Temporary, OSError) as error:
             raise Refusal("unable to open the queue", str(error)) from error
         self.queue.use_bounce_intake(self.intake)

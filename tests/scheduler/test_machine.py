@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmtwist.scheduler.machine import Machine
-from qmtwist.scheduler.orders import Closed, Open, Start
+from qmtwist.scheduler.orders import Closed, Open, Start, Transact
 
 LIFETIME_S = 604800
 
@@ -15,21 +15,29 @@ def machine(local: int = 2, remote: int = 2) -> Machine:
     return Machine({"local": local, "remote": remote}, LIFETIME_S)
 
 
-def start_all(timetable: Machine, recipients: dict[int, int], now: int = 0, birth: int = 0) -> list[Start]:
-    """Carry out Open orders from a table of recipient counts; the Start orders that came."""
-    started = []
+def start_all(timetable: Machine, recipients: dict[int, int], now: int = 0, birth: int = 0) -> list[Start | Transact]:
+    """Carry out Open orders from a table of recipient counts; the other orders that came."""
+    started: list[Start | Transact] = []
     while (order := timetable.next_order(now)) is not None:
-        if isinstance(order, Open):
-            timetable.opened(order.channel, order.number, birth, range(recipients[order.number]), now)
-        else:
+        if not isinstance(order, Open):
             started.append(order)
+        elif order.channel == "local":
+            timetable.local.opened(order.number, birth, range(recipients[order.number]), now)
+        else:
+            places = [(at, b"r.example") for at in range(recipients[order.number])]
+            timetable.remote.opened(order.number, birth, places, 1, now)
     return started
+
+
+def start_local(timetable: Machine, recipients: dict[int, int], now: int = 0, birth: int = 0) -> list[Start]:
+    """The same where all is local."""
+    return [order for order in start_all(timetable, recipients, now, birth) if isinstance(order, Start)]
 
 
 def test_a_message_is_started_up_to_the_concurrency_of_its_channel() -> None:
     timetable = machine(local=2)
     timetable.add_fresh("local", 7)
-    assert [(s.number, s.recipient) for s in start_all(timetable, {7: 3})] == [(7, 0), (7, 1)]
+    assert [(s.number, s.recipient) for s in start_local(timetable, {7: 3})] == [(7, 0), (7, 1)]
     assert timetable.used("local") == 2
 
 
@@ -40,27 +48,27 @@ def test_concurrency_zero_lets_mail_wait_for_ever() -> None:
     assert timetable.next_due(0) is None
 
 
-def test_delivery_numbers_count_up_over_both_channels() -> None:
+def test_tickets_count_up_over_both_channels() -> None:
     timetable = machine()
     timetable.add_fresh("local", 1)
     timetable.add_fresh("remote", 1)
-    assert [s.delivery for s in start_all(timetable, {1: 1})] == [1, 2]
+    assert [order[0] for order in start_all(timetable, {1: 1})] == [1, 2]
 
 
 def test_a_deferred_recipient_is_left_for_the_quadratic_retry() -> None:
     timetable = machine()
     timetable.add_fresh("local", 7)
-    (start,) = start_all(timetable, {7: 1}, now=1000, birth=1000)
-    timetable.ended(start.delivery)
+    (start,) = start_local(timetable, {7: 1}, now=1000, birth=1000)
+    timetable.local.ended(start.delivery)
     assert timetable.settled("local", 7, False) == Closed("local", 7, 1, 1100)
 
 
 def test_a_served_message_is_closed_with_nothing_left() -> None:
     timetable = machine()
-    timetable.add_fresh("remote", 7)
-    (start,) = start_all(timetable, {7: 1})
-    timetable.ended(start.delivery)
-    closed = timetable.settled("remote", 7, True)
+    timetable.add_fresh("local", 7)
+    (start,) = start_local(timetable, {7: 1})
+    timetable.local.ended(start.delivery)
+    closed = timetable.settled("local", 7, True)
     assert closed is not None
     assert closed.left == 0
     assert timetable.is_idle()
@@ -73,9 +81,9 @@ def test_new_messages_and_retries_take_turns() -> None:
     timetable.add_fresh("local", 10)
     timetable.add_fresh("local", 11)
     seen = []
-    while starts := start_all(timetable, {1: 1, 2: 1, 3: 1, 10: 1, 11: 1}, now=5):
+    while starts := start_local(timetable, {1: 1, 2: 1, 3: 1, 10: 1, 11: 1}, now=5):
         seen.append(starts[0].number)
-        timetable.ended(starts[0].delivery)
+        timetable.local.ended(starts[0].delivery)
         timetable.settled("local", starts[0].number, True)
     assert seen == [10, 1, 11, 2, 3]
 
@@ -92,9 +100,9 @@ def test_alarm_makes_everything_due_in_the_old_order() -> None:
 def test_after_stop_nothing_is_started_and_the_rest_of_a_job_waits() -> None:
     timetable = machine(local=1)
     timetable.add_fresh("local", 7)
-    (start,) = start_all(timetable, {7: 3})
+    (start,) = start_local(timetable, {7: 3})
     timetable.stop()
-    timetable.ended(start.delivery)
+    timetable.local.ended(start.delivery)
     closed = timetable.settled("local", 7, True)
     assert closed is not None
     assert closed.left == 2
@@ -105,8 +113,8 @@ def test_after_stop_nothing_is_started_and_the_rest_of_a_job_waits() -> None:
 def test_an_old_message_gets_one_last_try() -> None:
     timetable = machine()
     timetable.add("local", 7, 0)
-    (start,) = start_all(timetable, {7: 1}, now=LIFETIME_S + 1, birth=0)
-    assert timetable.is_last_try(start.delivery)
+    (start,) = start_local(timetable, {7: 1}, now=LIFETIME_S + 1, birth=0)
+    assert timetable.local.is_last_try(start.delivery)
 
 
 def test_a_message_that_cannot_be_read_comes_again_later() -> None:
@@ -134,8 +142,9 @@ def test_every_recipient_is_served_once_whatever_the_history(
     for _ in range(400):
         while (order := timetable.next_order(now)) is not None:
             if isinstance(order, Open):
-                timetable.opened("local", order.number, 0, sorted(left[order.number]), now)
+                timetable.local.opened(order.number, 0, sorted(left[order.number]), now)
             else:
+                assert isinstance(order, Start)
                 assert order.recipient in left[order.number]
                 assert all((s.number, s.recipient) != (order.number, order.recipient) for s in running)
                 running.append(order)
@@ -148,7 +157,7 @@ def test_every_recipient_is_served_once_whatever_the_history(
             continue
         start = running.pop(data.draw(st.integers(0, len(running) - 1)))
         is_served = data.draw(st.booleans()) or now > 3000
-        timetable.ended(start.delivery)
+        timetable.local.ended(start.delivery)
         if is_served:
             left[start.number].remove(start.recipient)
         closed = timetable.settled("local", start.number, is_served)

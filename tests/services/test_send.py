@@ -499,7 +499,8 @@ async def test_a_delivery_that_asks_for_its_slot_while_stopping_never_begins(mak
             asked.append((permit, report))
 
     desk = make_desk()
-    desk.running.manager._couriers["local"] = Slow()
+    manager = desk.running.manager
+    manager.engage(Slow(), desk.remote, desk.running.ending)
     await queued(desk, ANN, JOE)
     await desk.until(lambda: asked)
     stopping = desk.running.stop()

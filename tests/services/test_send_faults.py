@@ -13,7 +13,7 @@ import pytest_twisted
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.outcome import Outcome
 from qmtwist.services.seams import Receipt
-from qmtwist.services.send import bounces, ending, mail, queue, service
+from qmtwist.services.send import bounces, ending, mail, queue, service, settling
 from qmtwist.store import durable
 from qmtwist.store.journal import segment
 from qmtwist.store.queue import clean, preprocess, records, rest
@@ -89,7 +89,7 @@ async def test_a_bounce_note_that_cannot_be_written_leaves_the_recipient_undone(
     number = await queued(desk, JOE)
     await desk.until(lambda: os.path.exists(desk.layout.info(number)))
     await desk.settle()
-    monkeypatch.setattr(service.bounce_notes, "append_note", failing_once(service.bounce_notes.append_note, EIO))
+    monkeypatch.setattr(settling.bounce_notes, "append_note", failing_once(settling.bounce_notes.append_note, EIO))
     desk.running.manager.all_due()
     await desk.until(lambda: any(b"unable to append to bounce message" in line for line in desk.lines))
     await desk.settle()

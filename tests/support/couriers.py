@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -21,6 +22,7 @@ from qmtwist.services.send.queue import Queue
 from qmtwist.services.telemetry import Telemetry
 from qmtwist.store import trigger
 from qmtwist.store.queue.layout import Layout
+from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.spawn import DeliverOrder
 from tests.support.queues import files, make_queue
 
@@ -77,11 +79,10 @@ def standard(attempt: Attempt, before: int) -> Outcome:
 
 
 class ScriptedCourier:
-    """Stands in for an agent (seams.Courier)."""
+    """Stands in for the local agent (seams.Courier)."""
 
-    def __init__(self, desk: Desk, channel: str) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._channel = channel
 
     def deliver(
         self,
@@ -91,26 +92,52 @@ class ScriptedCourier:
         permit: Permit | None = None,
     ) -> None:
         """Note it, and report what the script says; a delivery that the script holds waits in `desk.held`."""
-        if permit is not None and self._channel == "local":
+        if permit is not None:
             permit(lambda: self._begin(order, descriptor, report))
         else:
             self._begin(order, descriptor, report)
 
     def _begin(self, order: DeliverOrder, descriptor: int | None, report: Callable[[Outcome], None]) -> None:
-        desk = self._desk
-        content = order.message
-        if descriptor is not None:
-            with open(descriptor, "rb") as stream:
-                content = stream.read()
-        assert content is not None
-        attempt = Attempt(self._channel, order.sender, order.local + b"@" + order.host, content)
-        before = sum(past[:3] == attempt[:3] for past in desk.attempts)
-        desk.attempts.append(attempt)
-        outcome = desk.script(attempt, before)
-        if outcome is None:
-            desk.held.append((attempt, report))
+        content = read_message(order.message, descriptor)
+        self._desk.attempted(Attempt("local", order.sender, order.local + b"@" + order.host, content), report)
+
+
+class ScriptedRemote:
+    """Stands in for the remote agent (seams.RemoteCourier): hosts are found at once, but for `unreachable` ones."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.runs_programs = False
+        self.unreachable: set[bytes] = set()
+        self.looking: list[Callable[[int, Outcome], None]] = []  # transactions with these
+        self.orders: list[RemoteOrder] = []
+
+    def transact(
+        self, order: RemoteOrder, descriptor: int | None, report: Callable[[int, Outcome], None], permit: Permit
+    ) -> None:
+        """As above, for each recipient."""
+        content = read_message(order.message, descriptor)
+        self.orders.append(order)
+        if self.runs_programs:
+            self._begin(order, content, report)
+        elif order.host in self.unreachable:
+            self.looking.append(report)
         else:
-            desk.reactor.callLater(0, report, outcome)
+            permit(lambda: self._begin(order, content, report))
+
+    def _begin(self, order: RemoteOrder, content: bytes, report: Callable[[int, Outcome], None]) -> None:
+        for index, recipient in enumerate(order.recipients()):
+            attempt = Attempt("remote", order.sender, recipient, content)
+            self._desk.attempted(attempt, partial(report, index))
+
+
+def read_message(content: bytes | None, descriptor: int | None) -> bytes:
+    """The message of an order, inline or by its descriptor, which is closed."""
+    if descriptor is not None:
+        with open(descriptor, "rb") as stream:
+            content = stream.read()
+    assert content is not None
+    return content
 
 
 class Desk:
@@ -124,6 +151,7 @@ class Desk:
         self.lines: list[bytes] = []
         self.attempts: list[Attempt] = []
         self.held: list[tuple[Attempt, Callable[[Outcome], None]]] = []
+        self.remote = ScriptedRemote(self)
         if not os.path.isdir(f"{home}/queue"):
             make_queue(f"{home}/queue")
             os.mkdir(f"{home}/queue/journal")
@@ -135,7 +163,7 @@ class Desk:
         """Start the queue manager."""
         telemetry = Telemetry(self.lines.append, False, time.time)
         queue = Queue(self.reactor, self.home, self.settings, telemetry, Origin(b"for bounce", 1007))
-        queue.open({name: ScriptedCourier(self, name) for name in ("local", "remote")})
+        queue.open(ScriptedCourier(self), self.remote)
         self.queue = queue
         return queue
 
@@ -144,6 +172,16 @@ class Desk:
         """The queue manager that was opened."""
         assert self.queue is not None
         return self.queue
+
+    def attempted(self, attempt: Attempt, report: Callable[[Outcome], None]) -> None:
+        """A delivery begins: what the script says of it, soon."""
+        before = sum(past[:3] == attempt[:3] for past in self.attempts)
+        self.attempts.append(attempt)
+        outcome = self.script(attempt, before)
+        if outcome is None:
+            self.held.append((attempt, report))
+        else:
+            self.reactor.callLater(0, report, outcome)
 
     # -- what clients do
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from qmtwist.scheduler.machine import Machine
+from qmtwist.scheduler.local import LocalChannel
 from qmtwist.scheduler.orders import Closed, Start
 
 
 class Ahead:
-    """Owned by the queue manager. `begin` is told when a delivery begins, before its agent is; `closed` of passes that
+    """Of the local channel. `begin` is told when a delivery begins, before its agent is; `closed` of passes that
     are over because we are stopping.
     """
 
-    def __init__(self, machine: Machine, begin: Callable[[Start], None], closed: Callable[[Closed], None]) -> None:
-        self._machine = machine
+    def __init__(self, channel: LocalChannel, begin: Callable[[Start], None], closed: Callable[[Closed], None]) -> None:
+        self._channel = channel
         self._begin = begin
         self._closed = closed
         self._held: dict[int, Callable[[], None]] = {}
@@ -22,10 +22,10 @@ class Ahead:
 
     def permit(self, ticket: int, go: Callable[[], None]) -> None:
         """A delivery needs a process (seams.Permit): it has a slot now, or later; while we are stopping, never."""
-        if self._machine.is_stopping:
+        if self._channel.is_stopping:
             self._recall(ticket)
-        elif self._machine.ask(ticket):
-            self._begin(self._machine.order(ticket))
+        elif self._channel.ask(ticket):
+            self._begin(self._channel.order(ticket))
             go()
         else:
             self._held[ticket] = go
@@ -33,7 +33,7 @@ class Ahead:
     def have_slots(self, tickets: Iterable[int]) -> None:
         """These have waited long enough."""
         for ticket in tickets:
-            self._begin(self._machine.order(ticket))
+            self._begin(self._channel.order(ticket))
             self._held.pop(ticket)()
 
     def is_heard(self, ticket: int) -> bool:
@@ -50,6 +50,6 @@ class Ahead:
 
     def _recall(self, ticket: int) -> None:
         self._recalled.add(ticket)
-        closed = self._machine.recalled(ticket)
+        closed = self._channel.recalled(ticket)
         if closed is not None:
             self._closed(closed)

@@ -16,7 +16,7 @@ from qmtwist.control.settings import SendSettings
 from qmtwist.logbook.facts import Exiting
 from qmtwist.services.disk import Disk
 from qmtwist.services.intake import JournalIntake
-from qmtwist.services.seams import Courier, Intake, Origin
+from qmtwist.services.seams import Courier, Intake, Origin, RemoteCourier
 from qmtwist.services.telemetry import Telemetry
 from qmtwist.store import trigger
 from qmtwist.store.journal import records as journal_records
@@ -92,7 +92,7 @@ class Queue:
         self._drain_timer: IDelayedCall | None = None
         self._life = lifecycle.build()(self)
 
-    def open(self, couriers: dict[str, Courier]) -> None:
+    def open(self, local: Courier, remote: RemoteCourier) -> None:
         """Settle the journal, schedule what is there, and be ready for messages.
 
         :raises Temporary: the queue cannot be used. :raises OSError: the same, from the kernel.
@@ -124,8 +124,8 @@ class Queue:
         )
         self._todo.use(self.manager.sort)
         self.ending = Ending(self.manager, Bounces(self.intake, self._bounce_origin))
-        self.manager.engage(couriers, self.ending)
-        self.manager.status()
+        self.manager.engage(local, remote, self.ending)
+        self.manager.log.status()
         self._schedule()
         self._start_loops()
 

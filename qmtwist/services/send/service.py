@@ -7,42 +7,35 @@ has them open. What is deferred is put to rest in files; between attempts only i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from qmtwist.control.settings import SendSettings
-from qmtwist.logbook.facts import DeliveryEnded, DeliveryStarted, Status
 from qmtwist.mail.address import split
-from qmtwist.mail.outcome import Outcome, Verdict
-from qmtwist.rules.bounce import GIVING_UP, paragraph
-from qmtwist.rules.routing import Routes, route, without_prefix
-from qmtwist.rules.verp import expand
+from qmtwist.rules.routing import Routes, route
+from qmtwist.rules.verp import is_variable
 from qmtwist.scheduler.machine import Machine
-from qmtwist.scheduler.orders import Closed, Open, Start
+from qmtwist.scheduler.orders import Aside, Closed, Open, Start
 from qmtwist.services.disk import Disk
-from qmtwist.services.seams import Courier
+from qmtwist.services.seams import Courier, RemoteCourier
 from qmtwist.services.telemetry import Telemetry
 from qmtwist.store.journal.records import Draft
 from qmtwist.store.journal.writer import Journal
-from qmtwist.store.queue import bounces as bounce_notes
 from qmtwist.store.queue import records
 from qmtwist.store.queue.layout import Layout
-from qmtwist.wire.spawn import DeliverOrder
 
-from .ahead import Ahead
+from .deliverylog import DeliveryLog
 from .farewell import Farewell
+from .local import LocalDeliveries
 from .mail import FileMail, JournalMail, Mail, Unreadable
+from .remote import RemoteDeliveries
+from .settling import Settling
 
 SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
 NOTE_DELAY_S = 0.2  # the longest that an end mark waits for a commit to ride with
 CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
-
-_log = Logger()
-_KIND = {Verdict.SUCCESS: "success", Verdict.FAILURE: "failure", Verdict.DEFERRAL: "deferral"}
-_NO_HOST = Outcome(Verdict.FAILURE, b"Sorry, address must include host name. (#5.1.3)\n")
-_UNREADABLE = Outcome(Verdict.DEFERRAL, b"qmail-spawn unable to open message. (#4.3.0)\n")
+CROWD = 20_000  # messages in motion, above which what is set aside rests in files
+OPENED_IN_A_ROW = 64  # messages; then others may use the reactor
 
 
 class QueueManager:
@@ -66,22 +59,21 @@ class QueueManager:
         self.busy = 0  # steps on their way to disk, without which nobody may leave
         self.on_quiet: Callable[[], None] = lambda: None  # asked whenever something may have become idle
         limits = {"local": settings.concurrencylocal, "remote": settings.concurrencyremote}
-        self.machine = Machine(limits, settings.queuelifetime_s, ahead=("local",))
+        self.machine = Machine(limits, settings.queuelifetime_s, settings.concurrencyperhost, ahead=("local", "remote"))
+        self.log = DeliveryLog(self.machine, telemetry)
         self._reactor = reactor
         self.routes = routes_of(settings)
-        self._couriers: dict[str, Courier] = {}
         self._kept_bytes = 0
         self._timer: IDelayedCall | None = None
-        self._deliveries = 0
-        self._begun: dict[int, int] = {}  # the machine's number of a delivery: the log's
-        self._ahead = Ahead(self.machine, self._begin, self._closed)
         self._is_pumping = self._is_in_turn = False
         self._is_note_waiting = False
         self._crowd_looked_at = 0.0
 
-    def engage(self, couriers: dict[str, Courier], farewell: Farewell) -> None:
+    def engage(self, local: Courier, remote: RemoteCourier, farewell: Farewell) -> None:
         """Introduce the agents and those who end messages."""
-        self._couriers = couriers
+        settling = Settling(self)
+        self._local = LocalDeliveries(self, local, settling)
+        self._remote = RemoteDeliveries(self, remote, settling)
         self._farewell = farewell
 
     def now(self) -> int:
@@ -92,27 +84,15 @@ class QueueManager:
         """Use new settings for what comes; messages already sorted keep their routes."""
         self.settings = settings
         self.routes = routes_of(settings)
-        for channel, limit in (("local", settings.concurrencylocal), ("remote", settings.concurrencyremote)):
-            self._ahead.have_slots(self.machine.set_limit(channel, limit))
-        self.machine.lifetime_s = settings.queuelifetime_s
+        self._local.have_slots(self.machine.local.slots.set_limit(settings.concurrencylocal))
+        remote = self.machine.remote
+        self._remote.have_slots(remote.set_limits(settings.concurrencyremote, settings.concurrencyperhost))
+        self.machine.set_lifetime(settings.queuelifetime_s)
         self.pump_soon()
 
     def sort(self, recipient: bytes) -> tuple[str, bytes]:
         """Channel and rewritten recipient."""
         return route(recipient, self.routes)
-
-    def status(self, more_local: int = 0) -> None:
-        """Log the deliveries in progress."""
-        machine = self.machine
-        self.telemetry.fact(
-            Status(
-                min(machine.used("local") + more_local, machine.limit("local")),
-                machine.limit("local"),
-                machine.used("remote"),
-                machine.limit("remote"),
-                machine.is_stopping,
-            )
-        )
 
     # -- messages in motion
 
@@ -167,12 +147,23 @@ class QueueManager:
 
     def _pump(self) -> None:
         self._is_pumping = False
+        self._remote.look()
         now = self.now()
+        opened = 0
         while (order := self.machine.next_order(now)) is not None:
             if isinstance(order, Open):
                 self._open(order, now)
+                opened += 1
+                if opened >= OPENED_IN_A_ROW:
+                    self.pump_soon()
+                    break
             else:
-                self._start(order)
+                opened = 0
+                self._local.start(order) if isinstance(order, Start) else self._remote.start(order)
+        self._set_timer(now)
+        self.on_quiet()
+
+    def _set_timer(self, now: int) -> None:
         due = self.machine.next_due(now)
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -180,12 +171,13 @@ class QueueManager:
         if due is not None and not self.machine.is_stopping:
             # a timer is never trusted for longer than a minute: clocks jump
             self._timer = self._reactor.callLater(max(1, min(due - now, 60)), self.pump_soon)
-        self.on_quiet()
 
     def stop(self) -> None:
         """Start nothing any more: no passes by time either, and what waits for its slot is taken back."""
-        self.machine.stop()
-        self._ahead.recall()
+        for closed in self.machine.stop():
+            self.closed(closed)
+        self._local.recall()
+        self._remote.recall()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
@@ -209,106 +201,23 @@ class QueueManager:
             self.machine.vanished(channel, number, now + SLEEP_SYSFAIL_S)
             return
         self.mail[number] = mail
-        closed = self.machine.opened(channel, number, mail.birth, left, now)
-        if closed is not None:
-            self._closed(closed)
-
-    def _start(self, order: Start) -> None:
-        ticket, channel = order.delivery, order.channel
-        mail = self.mail[order.number]
-        if channel == "remote":
-            self._begin(order)
-        local, host = split(mail.address(channel, order.recipient))
-        report = partial(self._reported, ticket)
-        if host is None:
-            report(_NO_HOST)
+        if channel == "local":
+            self._opened(mail, self.machine.local.opened(number, mail.birth, left, now))
             return
-        descriptor, content = None, None
-        try:
-            if isinstance(mail, JournalMail):
-                content = mail.read()
-            else:
-                descriptor = mail.open_message()
-        except OSError:
-            report(_UNREADABLE)
-            return
-        sender = expand(mail.sender, local + b"@" + host)
-        delivery = DeliverOrder(sender, local, host, content)
-        try:
-            self._couriers[channel].deliver(delivery, descriptor, report, partial(self._ahead.permit, ticket))
-        except Exception:  # a bug delays this recipient, and takes no slot with it
-            _log.failure("delivering message {number}", number=order.number)
-            if self.machine.is_in_delivery(ticket):
-                report(_UNREADABLE)
+        places = [(index, split(mail.address(channel, index))[1]) for index in left]
+        most = 1 if is_variable(mail.sender) else self.settings.rcptspertransaction
+        self._opened(mail, self.machine.remote.opened(number, mail.birth, places, most, now))
 
-    def _begin(self, order: Start, is_light: bool = False) -> None:
-        """The delivery begins, and gets its number; a light one needs no process, and begins when it ends."""
-        self._deliveries += 1
-        self._begun[order.delivery] = self._deliveries
-        recipient = self.mail[order.number].address(order.channel, order.recipient)
-        self.telemetry.fact(DeliveryStarted(self._deliveries, order.number, order.channel, recipient))
-        self.status(int(is_light))
+    def _opened(self, mail: Mail, answer: Closed | Aside | None) -> None:
+        if isinstance(answer, Closed):
+            self.closed(answer)
+        elif answer is not None and not self.machine.is_open(mail.number):
+            if isinstance(mail, FileMail):
+                self.forget(mail)
+            elif len(self.mail) > CROWD:
+                self._farewell.rest(mail)
 
-    # -- reports
-
-    def _reported(self, ticket: int, outcome: Outcome) -> None:
-        if not self._ahead.is_heard(ticket):
-            return
-        verdict, text = outcome
-        if verdict is Verdict.DEFERRAL and self.machine.is_last_try(ticket):
-            verdict, text = Verdict.FAILURE, text + GIVING_UP
-        if ticket not in self._begun:
-            self._begin(self.machine.order(ticket), is_light=True)
-        order, following = self.machine.ended(ticket)
-        self.telemetry.fact(DeliveryEnded(self._begun.pop(ticket), _KIND[verdict], text))
-        self.status()
-        if following is not None:
-            self._ahead.have_slots((following,))
-        mail = self.mail[order.number]
-        if verdict is Verdict.DEFERRAL:
-            self._settle(order, False)
-        elif isinstance(mail, JournalMail):
-            self._settle_in_journal(mail, order, verdict, text)
-        else:
-            self._settle_in_files(mail, order, verdict, text)
-        self.pump_soon()
-
-    def _note(self, recipient: bytes, text: bytes) -> bytes:
-        return paragraph(without_prefix(recipient, self.routes), text)
-
-    def _settle_in_journal(self, mail: JournalMail, order: Start, verdict: Verdict, text: bytes) -> None:
-        if verdict is Verdict.FAILURE:
-            recipient = mail.address(order.channel, order.recipient)
-            mail.note_failed(self.note, order.recipient, self._note(recipient, text))
-        else:
-            mail.note_served(self.note, order.recipient)
-        self._settle(order, True)
-
-    def _settle_in_files(self, mail: FileMail, order: Start, verdict: Verdict, text: bytes) -> None:
-        """The bounce note is on disk before the recipient is marked done."""
-        recipient = mail.address(order.channel, order.recipient)
-        note = self._note(recipient, text) if verdict is Verdict.FAILURE else b""
-
-        def write() -> None:
-            if note:
-                bounce_notes.append_note(self.layout, mail.number, note)
-            try:
-                mail.mark(order.channel, order.recipient)
-            except OSError:
-                name = f"{order.channel}/{mail.number % 23}/{mail.number}"
-                self.telemetry.notice("warning", f"trouble marking {name}; message will be delivered twice!")
-
-        def trouble(failure: object) -> None:
-            self.telemetry.notice("alert", f"unable to append to bounce message, will try again later: {failure}")
-            self.step_done()
-            self._settle(order, False)
-
-        def written(_: None) -> None:
-            self.step_done()
-            self._settle(order, True)
-
-        self.busy += 1
-        self.disk.run(write).addCallbacks(written, trouble)
+    # -- what follows from reports
 
     def note(self, draft: Draft) -> None:
         """Write a mark into the journal: with the next commit, or soon when none comes."""
@@ -327,12 +236,7 @@ class QueueManager:
         self.busy -= 1
         self.pump_soon()
 
-    def _settle(self, order: Start, is_served: bool) -> None:
-        closed = self.machine.settled(order.channel, order.number, is_served)
-        if closed is not None:
-            self._closed(closed)
-
-    def _closed(self, closed: Closed) -> None:
+    def closed(self, closed: Closed) -> None:
         """A pass is over: the channel is finished, or its rest waits for the next attempt."""
         mail = self.mail[closed.number]
         if isinstance(mail, JournalMail):

@@ -1,0 +1,183 @@
+"""Who waits for which other host. Each destination has a queue of its own and its turn; none may take all slots.
+
+A destination is a host in lower case. It is served by at most `cap` transactions at once: few at first, one more after
+each success, half as many after each that did not find the host. When many recipients wait for it, further messages
+are set aside as bare numbers and opened again when there is room; so what waits costs little and hides nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from .jobs import Job
+from .orders import End
+
+WAITING_LIMIT = 1_000  # recipients that wait for one destination, above which messages are set aside
+WAITING_LIMIT_ALL = 10_000  # that wait for all destinations together; above it a destination may have only these:
+WAITING_SHARE = 20
+OVERFULL = 10_000  # above it recipients of messages that have others, too, sit this pass out
+
+
+class Batch:
+    """Recipients of one message at one host, with an index up to which they were started."""
+
+    __slots__ = ("at", "host", "job", "per_transaction", "recipients")
+
+    def __init__(self, job: Job, host: bytes | None, recipients: Sequence[int], per_transaction: int) -> None:
+        self.job = job
+        self.host = host
+        self.recipients = recipients
+        self.per_transaction = per_transaction
+        self.at = 0
+
+    def take(self, most: int) -> tuple[int, ...]:
+        """The next ones, as many as may go in one transaction."""
+        start = self.at
+        self.at += min(most, self.per_transaction)
+        return tuple(self.recipients[start : self.at])
+
+
+class Destination:
+    """One host: made when somebody waits for it, forgotten when nobody does."""
+
+    __slots__ = ("aside", "batches", "cap", "is_hungry", "is_in_turn", "name", "out", "waiting")
+
+    def __init__(self, name: bytes, cap: int) -> None:
+        self.name = name
+        self.cap = cap
+        self.out = 0  # transactions in progress
+        self.waiting = 0  # recipients in `batches`
+        self.batches: deque[Batch] = deque()
+        self.aside: deque[int] = deque()
+        self.is_in_turn = False
+        self.is_hungry = False
+
+
+class Destinations:
+    """Owned by the remote channel."""
+
+    __slots__ = ("_hungry", "_known", "_turns", "limit", "per_host", "waiting")
+
+    def __init__(self, per_host: int, limit: int) -> None:
+        self.per_host = per_host
+        self.limit = limit  # slots of the channel
+        self.waiting = 0  # recipients, for all destinations
+        self._known: dict[bytes, Destination] = {}
+        self._turns: deque[Destination] = deque()  # those for which a transaction can be started now
+        self._hungry: deque[Destination] = deque()  # those which have room for what was set aside
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    # -- what waits
+
+    def is_full(self, name: bytes) -> bool:
+        """Whether messages for this destination alone are to be set aside."""
+        found = self._known.get(name)
+        return found is not None and self._is_full(found)
+
+    def is_overfull(self, name: bytes) -> bool:
+        """Whether even messages that have other destinations leave this one out."""
+        found = self._known.get(name)
+        return found is not None and found.waiting >= OVERFULL
+
+    def add(self, name: bytes, batch: Batch) -> None:
+        """These recipients wait for this destination."""
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = Destination(name, min(self.per_host, max(2, self.limit // 4)))
+        found.batches.append(batch)
+        found.waiting += len(batch.recipients)
+        self.waiting += len(batch.recipients)
+        self._give_turn(found)
+
+    def set_aside(self, name: bytes, number: int) -> None:
+        """This message waits for this destination, which is full."""
+        self._known[name].aside.append(number)
+
+    def take_aside(self) -> int | None:
+        """A message that was set aside and may be opened now."""
+        while self._hungry:
+            found = self._hungry[0]
+            if found.aside and not self._is_full(found):
+                self._hungry.rotate(-1)
+                return found.aside.popleft()
+            self._hungry.popleft()
+            found.is_hungry = False
+            self._forget_if_idle(found)
+        return None
+
+    def asides(self) -> list[int]:
+        """All messages that are set aside."""
+        return [number for found in self._known.values() for number in found.aside]
+
+    def drop(self) -> None:
+        """Nothing is started any more: nobody waits."""
+        for found in self._known.values():
+            found.batches.clear()
+            found.waiting = 0
+            found.is_in_turn = False
+        self._turns.clear()
+        self.waiting = 0
+
+    # -- turns
+
+    def has_turn(self) -> bool:
+        """Whether a transaction can be started."""
+        while self._turns:
+            if self._is_startable(self._turns[0]):
+                return True
+            self._turns.popleft().is_in_turn = False  # its cap was lowered
+        return False
+
+    def take(self, is_alone: bool) -> tuple[Destination, Batch, tuple[int, ...]]:
+        """The next transaction (there is one if `has_turn` says so); with `is_alone` it has one recipient."""
+        found = self._turns.popleft()
+        batch = found.batches[0]
+        recipients = batch.take(1 if is_alone else batch.per_transaction)
+        if batch.at >= len(batch.recipients):
+            found.batches.popleft()
+        found.out += 1
+        found.waiting -= len(recipients)
+        self.waiting -= len(recipients)
+        found.is_in_turn = False
+        self._give_turn(found)
+        if found.aside and not found.is_hungry and not self._is_full(found):
+            found.is_hungry = True
+            self._hungry.append(found)
+        return found, batch, recipients
+
+    def ended(self, found: Destination, end: End) -> None:
+        """A transaction has ended."""
+        found.out -= 1
+        if end is End.SERVED:
+            found.cap = min(found.cap + 1, self.per_host)
+        elif end is End.UNREACHED:
+            found.cap = max(1, found.cap // 2)
+        self._give_turn(found)
+        self._forget_if_idle(found)
+
+    def set_limits(self, per_host: int, limit: int) -> None:
+        """Use new limits."""
+        self.per_host, self.limit = per_host, limit
+        for found in self._known.values():
+            found.cap = min(found.cap, per_host)
+
+    # -- within
+
+    def _is_full(self, found: Destination) -> bool:
+        waiting = found.waiting
+        return waiting >= WAITING_LIMIT or (waiting >= WAITING_SHARE and self.waiting >= WAITING_LIMIT_ALL)
+
+    def _is_startable(self, found: Destination) -> bool:
+        return bool(found.waiting) and found.out < found.cap
+
+    def _give_turn(self, found: Destination) -> None:
+        if not found.is_in_turn and found.waiting and found.out < found.cap:
+            found.is_in_turn = True
+            self._turns.append(found)
+
+    def _forget_if_idle(self, found: Destination) -> None:
+        if not (found.out or found.waiting or found.aside or found.is_hungry):
+            self._known.pop(found.name, None)

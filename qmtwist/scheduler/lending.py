@@ -1,0 +1,121 @@
+"""Slots of the remote channel: who talks to a connected host has one; who is still looking for it lends his.
+
+A transaction is handed over to the agent, looks its host up, connects, asks for a slot, gets it for good (it is *firm*
+then), and ends. Before it asks it has a slot while there is room (a *provisional* one), and lends it as soon as another
+asks. So hosts that never answer keep nobody waiting, and no more sessions talk to other hosts than there are slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+AHEAD_PER_SLOT = 10  # transactions beyond the slots that may look for their hosts, for each slot but the first
+CONNECTED_PER_SLOT = 2  # connected ones, with and without a slot, above which nothing more is handed over
+
+
+class LentSlots:
+    """Of one channel; owned by it. Tickets are any numbers. With `is_lending` off everybody is firm from the start."""
+
+    __slots__ = ("_asking", "_firm", "_provisional", "_without", "is_lending", "limit")
+
+    def __init__(self, limit: int, is_lending: bool) -> None:
+        self.limit = limit
+        self.is_lending = is_lending
+        self._firm: set[int] = set()
+        # in order of their coming
+        self._provisional: dict[int, None] = {}
+        self._without: dict[int, None] = {}  # looking for their hosts, without a slot
+        self._asking: dict[int, None] = {}  # connected, waiting for a slot
+
+    @property
+    def running(self) -> int:
+        """Slots in use."""
+        return len(self._firm) + len(self._provisional)
+
+    @property
+    def firm(self) -> int:
+        """Slots that are in use for good."""
+        return len(self._firm)
+
+    @property
+    def ordered(self) -> int:
+        """Transactions handed over and not ended."""
+        return len(self._firm) + len(self._provisional) + len(self._without) + len(self._asking)
+
+    def has_room(self) -> bool:
+        """Whether one more may be handed over."""
+        ordered, limit = self.ordered, self.limit
+        if ordered < limit:
+            return True
+        if not self.is_lending or ordered >= limit + AHEAD_PER_SLOT * (limit - 1):
+            return False
+        return len(self._firm) + len(self._asking) < CONNECTED_PER_SLOT * limit
+
+    def hand_over(self, ticket: int) -> bool:
+        """A transaction is handed over: whether it has a slot."""
+        if not self.is_lending:
+            self._firm.add(ticket)
+        elif self.running < self.limit:
+            self._provisional[ticket] = None
+        else:
+            self._without[ticket] = None
+            return False
+        return True
+
+    def ask(self, ticket: int) -> bool:
+        """It is connected: True, it has a slot for good; False, it gets one later, in turn."""
+        if ticket in self._firm:
+            return True
+        if len(self._firm) >= self.limit:
+            self._provisional.pop(ticket, None)  # there can be one only if the limit was lowered
+            self._without.pop(ticket, None)
+            self._asking[ticket] = None
+            return False
+        if self._provisional.pop(ticket, self) is self:
+            self._without.pop(ticket, None)
+            if self.running >= self.limit:
+                self._lend()
+        self._firm.add(ticket)
+        return True
+
+    def ended(self, ticket: int) -> list[int]:
+        """It has ended, whether it had a slot or not; the tickets that have got one now."""
+        if ticket in self._firm:
+            self._firm.remove(ticket)
+        elif self._provisional.pop(ticket, self) is self:
+            if self._without.pop(ticket, self) is self:
+                self._asking.pop(ticket, None)
+            return []
+        return list(self._fill()) if self._asking or self._without else []
+
+    def set_limit(self, limit: int) -> list[int]:
+        """Change the number of slots; the tickets that have got one. Firm ones go on, even above the limit."""
+        self.limit = limit
+        while self._provisional and self.running > limit:
+            self._lend()
+        return list(self._fill())
+
+    def not_firm(self) -> list[int]:
+        """All who have not got a slot for good."""
+        return [*self._provisional, *self._without, *self._asking]
+
+    def _lend(self) -> None:
+        """Who has looked longest for his host lends his slot."""
+        lender = next(iter(self._provisional))
+        del self._provisional[lender]
+        self._without[lender] = None
+
+    def _fill(self) -> Iterator[int]:
+        """Give free slots away: to those who are connected first."""
+        while self._asking and len(self._firm) < self.limit:
+            ticket = next(iter(self._asking))
+            del self._asking[ticket]
+            if self.running >= self.limit:
+                self._lend()
+            self._firm.add(ticket)
+            yield ticket
+        while self._without and self.running < self.limit:
+            ticket = next(iter(self._without))
+            del self._without[ticket]
+            self._provisional[ticket] = None
+            yield ticket
