@@ -9,7 +9,7 @@ MAX_HOSTS = 1000
 
 
 class HandshakeFailed(Temporary):
-    """No TLS with this host now. `text` is why, without full stop; wire/tlsreport makes a report's text of `why`."""
+    """No TLS with this host now. `text` is why, without full stop; a ClientSession makes a report of `why`."""
 
     @property
     def why(self) -> bytes:

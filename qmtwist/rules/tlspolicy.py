@@ -109,7 +109,7 @@ def certificate_names(policy: Policy, domain: bytes, hop: Hop, target_name: byte
 
     They are the recipient's domain; the relay, where control files name one; what the policy names; and the host's own
     name, but only where it lies below one of those that the sender asked for. The answer of a name server that says who
-    the MX is proves nothing by itself (RFC 7672 §1.3.1): whoever forges it names a host of his own, for which he has
+    the MX is proves nothing by itself (RFC 7672 §1.3.2): whoever forges it names a host of his own, for which he has
     a good certificate.
     """
     target = target_name.lower().rstrip(b".")

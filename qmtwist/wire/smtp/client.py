@@ -383,7 +383,7 @@ class ClientSession:
         return self._but(b"my name was rejected.\n" + self._replies.quoted)
 
     def _without_tls(self) -> Event:
-        return self._part(self._but(b"it does not offer TLS, without which nothing may be sent. (#4.7.10)\n"))
+        return self._part(self._but(b"it offers no STARTTLS, which control/tlspolicy demands. (#4.7.4)\n"))
 
     def _failed_after(self) -> Result:
         text = b"%s failed after I sent the message.\n" % self._address + self._replies.quoted
