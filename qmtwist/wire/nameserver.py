@@ -72,7 +72,9 @@ def parse_server(line: bytes) -> Server | None:
     host, port = words[0], words[1] if len(words) == 2 else b"53"
     if host[:1] == b"[" and len(words) == 1:
         host, bracket, port = host[1:].partition(b"]")
-        port = port.removeprefix(b":") if bracket and port else b"53"
+        if not bracket:
+            return None
+        port = port.removeprefix(b":") if port else b"53"
     elif host.count(b":") == 1 and len(words) == 1:
         host, _, port = host.partition(b":")
     address = _scoped(host)
