@@ -10,9 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 
 from qmtwist.control.replaced import is_replaced
-from qmtwist.mail.outcome import Outcome
 from qmtwist.wire.remoteorder import RemoteOrder
-from qmtwist.wire.spawn import DeliverOrder
 
 from .fdchannel import IAgentReactor
 from .remoteagent import Log, RemoteAgent, Report
@@ -70,17 +68,6 @@ class RemoteAgents:
         agents = self._agents
         index = zlib.crc32(order.host.lower()) % len(agents) if len(agents) > 1 else 0
         agents[index].transact(order, descriptor, report, permit)
-
-    def deliver(
-        self,
-        order: DeliverOrder,
-        descriptor: int | None,
-        report: Callable[[Outcome], None],
-        permit: Permit | None = None,
-    ) -> None:
-        """One recipient, with its slot. (seams.Courier)"""
-        one = RemoteOrder(order.sender, order.host, (order.local,), order.message)
-        self.transact(one, descriptor, lambda _, outcome: report(outcome), lambda go: go())
 
     def reload(self) -> None:
         """HUP: the agents read control/ again; where bin/qmail-remote has changed its maker, others take over."""
