@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qmtwist.control.remote import RemoteSettings
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 _NOT_CONNECTED = "Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
 _UNREADABLE = "Unable to read message. (#4.3.0)\n"
 _NO_RESOURCES = "System resources temporarily unavailable. (#4.3.0)\n"
-_NO_TLS = "Sorry, QMTP knows no TLS, which control/tlspolicy demands for that host. (#4.7.4)\n"
 
 
 class Order(NamedTuple):
@@ -67,7 +65,7 @@ class Delivery:
             self._own_ends = outgoing.parse(self._settings.outgoingip)
             return self._try_all(self._targets())
         except Malformed as error:
-            return temporary(f"Unable to use control files: {error.text}. (#4.3.5)\n")
+            return temporary(f"Unable to read control files: {error.text}. (#4.3.5)\n")
         except Unreadable:
             return temporary(_UNREADABLE)
         except MailError as error:
@@ -96,7 +94,7 @@ class Delivery:
     def _try_all(self, targets: list[Target]) -> Result:
         result = temporary(_NOT_CONNECTED)
         spoken_to: set[str] = set()
-        for target in self._usable(targets):
+        for target in tlspolicy.usable(self._policy, targets):
             if target.address in spoken_to:
                 continue  # it answered by QMTP; that it also knows SMTP does not matter then
             spoken = self._try(target)
@@ -107,16 +105,6 @@ class Delivery:
             if not spoken.may_try_next_host:
                 break
         return result
-
-    def _usable(self, targets: list[Target]) -> Iterator[Target]:
-        """Those that speak a protocol with as much TLS as the policy demands.
-
-        :raises Temporary: there is none.
-        """
-        usable = [target for target in targets if target.protocol != "qmtp" or not self._policy.is_demanded]
-        if targets and not usable:
-            raise Temporary(_NO_TLS)
-        return iter(usable)
 
     # -- one host
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from _socket import AF_INET, AF_INET6, SOCK_STREAM  # `socket` itself costs as much as half of Python's start
 from _socket import socket as PlainSocket
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ssl import SSLSocket
 
 READ_BYTES = 65536
+_NOTHING_YET = (errno.EAGAIN, 2)  # 2 is SSL_ERROR_WANT_READ; no socket says ENOENT
 _LONGEST_WAIT_S = 2_000_000  # more than 24 days is more than poll(2) can wait
 
 Socket = PlainSocket  # what ssl's sockets are, too
@@ -73,6 +75,7 @@ class Link:
         self._turn = -1
         self._deadline = 0.0
         self._has_handshake_failed = False
+        self._event: Event | None = None  # came up while the message was being sent
 
     def carry(self, transaction: Callable[[], Transaction], message: Message) -> Spoken:
         """One message, from the greeting to the end; the connection is closed.
@@ -83,7 +86,7 @@ class Link:
         """
         try:
             while True:
-                event = self._session.next_event()
+                event, self._event = self._event or self._session.next_event(), None
                 is_written = self._write(self._session.take_output())
                 match event:
                     case Ended(result, _):
@@ -123,9 +126,22 @@ class Link:
     def _send(self, message: Message) -> None:
         for piece in message.pieces():
             self._session.body(piece)
-            if not self._write(self._session.take_output()):
+            if not self._write(self._session.take_output()) or self._has_answered():
                 return
         self._session.end_body()
+
+    def _has_answered(self) -> bool:
+        """Whether the other host has spoken although the message has not ended: perhaps it wants no more of it."""
+        self._socket.settimeout(0)
+        try:
+            self._take(self._socket.recv(READ_BYTES))
+        except OSError as error:
+            if error.errno in _NOTHING_YET:
+                return False
+            self._session.eof()
+        event = self._session.next_event()
+        self._event = None if isinstance(event, Pause) else event
+        return self._event is not None
 
     def _read(self) -> None:
         """Until something comes, or the time of this turn is over."""
@@ -138,13 +154,17 @@ class Link:
             return
         try:
             self._socket.settimeout(left_s)
-            data = self._socket.recv(READ_BYTES)
+            self._take(self._socket.recv(READ_BYTES))
         except TimeoutError:
             self._session.timed_out()
         except OSError:
             self._session.eof()
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._session.receive(data)
         else:
-            self._session.receive(data) if data else self._session.eof()
+            self._session.eof()
 
     def _write(self, data: bytes) -> bool:
         """Write a block, or tell the session that it could not be. Whether it was."""
@@ -157,6 +177,8 @@ class Link:
             self._session.timed_out()
             return False
         except OSError:
-            self._session.eof()
+            # it may have said why before it hung up
+            if not self._has_answered():
+                self._session.eof()
             return False
         return True
