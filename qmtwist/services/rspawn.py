@@ -22,7 +22,7 @@ def serve_daemon(home: str, descriptor: int) -> int:
     The process already is the user that it shall be.
     """
     reactor: Any = epollreactor.EPollReactor()  # type: ignore[no-untyped-call]
-    installReactor(reactor)
+    installReactor(reactor)  # type: ignore[no-untyped-call]
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)
     from .remote.agent import Agent  # what it imports may ask for a reactor
 
