@@ -46,9 +46,11 @@ class Conversation:
         self.client = client
         self.is_tls = False
         self.buffer = b""
+        self.said = b""  # the beginning of the last answer
 
     def say(self, data: bytes) -> None:
         """Send it all."""
+        self.said = data[:4]
         try:
             self.socket.sendall(data)
         except OSError:
@@ -297,8 +299,9 @@ class Peer:
             conversation.say(usual)
 
     def _serve(self, conversation: Conversation) -> None:
+        sender: bytes | None
         self._answer(conversation, "greeting", b"220 peer.example ESMTP\r\n")
-        greeted, sender, recipients = b"", b"", list[bytes]()
+        greeted, sender, recipients = b"", None, list[bytes]()
         while True:
             line = conversation.until(b"\r\n")
             self.commands.append(line)
@@ -312,26 +315,29 @@ class Peer:
                     self._answer(conversation, "helo", b"250 peer.example\r\n")
                 case b"STARTTLS" if self.context is not None and not conversation.is_tls:
                     self._answer(conversation, "starttls", b"220 2.0.0 go ahead\r\n")
-                    self._answer(conversation, "handshake", b"")
-                    conversation.encrypt(self.context)
+                    if conversation.said.startswith(b"220"):
+                        self._answer(conversation, "handshake", b"")
+                        conversation.encrypt(self.context)
                 case b"MAIL":
-                    sender, recipients = argument[len(b"FROM:") :], []
                     self._answer(conversation, "mail", b"250 2.1.0 ok\r\n")
+                    is_taken = conversation.said.startswith(b"2")
+                    sender, recipients = argument[len(b"FROM:") :] if is_taken else None, []
+                case b"RCPT" | b"DATA" if sender is None:
+                    conversation.say(b"503 5.5.1 MAIL first\r\n")
                 case b"RCPT":
                     recipient = argument[len(b"TO:") :].strip(b"<>")
-                    verdict = self.verdicts.get(recipient, b"250 2.1.5 ok\r\n")
-                    if verdict[:1] == b"2":
+                    self._answer(conversation, "rcpt", self.verdicts.get(recipient, b"250 2.1.5 ok\r\n"))
+                    if conversation.said.startswith(b"2"):
                         recipients.append(recipient)
-                    self._answer(conversation, "rcpt", verdict)
                 case b"DATA":
                     self._answer(
                         conversation, "data", b"354 go ahead\r\n" if recipients else b"503 5.5.1 RCPT first\r\n"
                     )
-                    if recipients and "data" not in self.acts:
-                        self._take(conversation, Message(sender, tuple(recipients), b"", greeted, "", False))
-                    sender, recipients = b"", []
+                    if conversation.said.startswith(b"354"):
+                        self._take(conversation, Message(sender or b"", tuple(recipients), b"", greeted, "", False))
+                    sender, recipients = None, []
                 case b"RSET":
-                    sender, recipients = b"", []
+                    sender, recipients = None, []
                     self._answer(conversation, "rset", b"250 2.0.0 ok\r\n")
                 case b"NOOP":
                     self._answer(conversation, "noop", b"250 2.0.0 ok\r\n")
