@@ -16,7 +16,7 @@ class Unreadable(Exception):
 
 
 class Message:
-    """One message. Made by the program for its descriptor, which it does not close.
+    """One message. Made by the program for its descriptor, which it does not close; used in a `with`.
 
     A regular file is read where it is, as often as needed. Anything else, such as a pipe, is read once, when its size
     is first asked for.
@@ -29,6 +29,13 @@ class Message:
         self._is_eight_bit: bool | None = None
         self._memory = b""
         self._file: BinaryIO | None = None  # for a long message from a pipe
+
+    def __enter__(self) -> Message:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def size_bytes(self) -> int:
         """How long it is.

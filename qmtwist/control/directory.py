@@ -114,9 +114,11 @@ class Directory:
     # -- parsing with complaints
 
     def warn(self, row: Row, line: int, text: str) -> None:
+        """Something is taken as it stands, but is probably not meant so."""
         self.warnings.append(Complaint(row.name, line, text))
 
     def refuse(self, row: Row, line: int, text: str) -> None:
+        """Nothing can be made of it."""
         self.errors.append(Complaint(row.name, line, text))
 
     def parse_line(self, row: Row, data: bytes) -> Value:

@@ -209,12 +209,13 @@ def _renewed(form: _Form, records: list[bytes], packed: bytes, now: int) -> tupl
     return min(range(len(records)), key=lambda at: _worth(form, records[at], now)), 1
 
 
-def _worth(form: _Form, record: bytes, now: int) -> tuple[bool, int]:
-    """What is lost with a record: least with a free one or one from the future, more the later and the more often."""
+def _worth(form: _Form, record: bytes, now: int) -> tuple[int, int]:
+    """What is lost with a record: nothing with a free one, little with one from the future, else more the later and the
+    more often it timed out."""
     count, when = form.timeouts(record), form.when(record)
-    if not count or when > now:
-        return False, 0
-    return True, when + count * 1024
+    if not count:
+        return 0, 0
+    return (1, 0) if when > now else (2, when + count * 1024)
 
 
 def _unpack(packed: bytes) -> str:

@@ -104,6 +104,12 @@ def test_a_time_in_the_future_keeps_nobody_away_and_is_the_first_to_go(table: De
     assert table.records()[63] == Record("192.0.2.2", 1, NOW)
 
 
+def test_a_clock_that_was_set_back_costs_no_record_while_there_is_room(table: DeadHosts) -> None:
+    table.timed_out(HOST, NOW)
+    table.timed_out("192.0.2.2", NOW - 5)
+    assert [record.address for record in table.records()] == [HOST, "192.0.2.2"]
+
+
 def test_a_timeout_renews_a_record_from_the_future(table: DeadHosts) -> None:
     fill(table, (HOST, 1, NOW + 10**8))
     table.timed_out(HOST, NOW)

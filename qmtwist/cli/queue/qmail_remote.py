@@ -64,4 +64,5 @@ def _deliver(arguments: list[bytes], home: str) -> Result:
     except Complaints:
         return temporary("Unable to read control files. (#4.3.0)\n")
     dead_hosts = DeadHosts(Layout("queue").tcpto)
-    return Delivery(settings, dead_hosts, Order(host, sender, tuple(recipients)), Message(0)).run()
+    with Message(0) as message:
+        return Delivery(settings, dead_hosts, Order(host, sender, tuple(recipients)), message).run()
