@@ -1,0 +1,142 @@
+"""Slots of the remote channel: lent by who looks for his host, kept by who has found it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmtwist.scheduler.lending import LentSlots
+
+
+def handed_over(slots: LentSlots, count: int) -> list[bool]:
+    return [slots.hand_over(ticket) for ticket in range(count)]
+
+
+def test_whoever_comes_while_there_is_room_has_a_slot_at_once() -> None:
+    slots = LentSlots(2, True)
+    assert handed_over(slots, 3) == [True, True, False]
+    assert (slots.running, slots.firm, slots.ordered) == (2, 0, 3)
+
+
+def test_who_has_found_his_host_gets_the_slot_of_who_has_looked_longest() -> None:
+    slots = LentSlots(2, True)
+    handed_over(slots, 4)
+    assert slots.ask(3)
+    assert (slots.running, slots.firm) == (2, 1)
+    assert slots.not_firm() == [1, 2, 0]  # 0 has lent its slot, 1 has not
+
+
+def test_nobody_takes_a_slot_from_who_talks_to_his_host() -> None:
+    slots = LentSlots(2, True)
+    handed_over(slots, 4)
+    assert [slots.ask(ticket) for ticket in (3, 2, 0)] == [True, True, False]
+    assert slots.ended(3) == [0]
+    assert slots.ended(2) == [1]  # provisionally
+    assert (slots.running, slots.firm) == (2, 1)
+
+
+def test_a_slot_that_is_lent_comes_back_when_there_is_room() -> None:
+    slots = LentSlots(1, True)
+    slots.hand_over(0)
+    slots.hand_over(1)
+    assert slots.ask(1)
+    assert slots.ended(1) == [0]
+    assert slots.running == 1
+
+
+def test_who_ends_without_a_slot_frees_none() -> None:
+    slots = LentSlots(1, True)
+    handed_over(slots, 3)
+    assert slots.ask(0)
+    assert not slots.ask(1)
+    assert slots.ended(1) == slots.ended(2) == []
+    assert slots.ended(0) == []
+    assert slots.ordered == 0
+
+
+def test_so_many_are_handed_over_ahead_and_with_one_slot_none() -> None:
+    for limit, most in ((0, 0), (1, 1), (2, 12), (20, 210)):
+        slots = LentSlots(limit, True)
+        while slots.has_room():
+            slots.hand_over(slots.ordered)
+        assert slots.ordered == most
+
+
+def test_when_twice_as_many_are_connected_as_there_are_slots_nothing_more_is_handed_over() -> None:
+    slots = LentSlots(3, True)
+    handed_over(slots, 6)
+    for ticket in range(5):
+        slots.ask(ticket)
+    assert slots.has_room()
+    slots.ask(5)
+    assert not slots.has_room()
+    slots.ended(0)
+    assert slots.has_room()
+
+
+def test_without_lending_everybody_has_a_slot_for_good_from_the_start() -> None:
+    slots = LentSlots(2, False)
+    assert handed_over(slots, 2) == [True, True]
+    assert slots.firm == 2
+    assert not slots.has_room()
+    assert slots.ask(0)
+    assert slots.ended(1) == []
+    assert slots.has_room()
+
+
+def test_a_higher_limit_gives_slots_to_those_who_are_connected_first() -> None:
+    slots = LentSlots(1, True)
+    handed_over(slots, 4)
+    assert slots.ask(1)
+    assert not slots.ask(3)
+    assert slots.set_limit(3) == [3, 2]
+    assert slots.firm == 2
+
+
+def test_a_lower_limit_takes_slots_only_from_those_who_look_for_their_hosts() -> None:
+    slots = LentSlots(3, True)
+    handed_over(slots, 3)
+    slots.ask(0)
+    slots.ask(1)
+    assert slots.set_limit(1) == []
+    assert (slots.running, slots.firm) == (2, 2)
+    assert slots.ended(0) == []
+    assert not slots.ask(2)
+    assert slots.ended(1) == [2]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["come", "ask", "end", "limit"]), st.integers(0, 9))), st.integers(0, 4))
+def test_slots_are_never_overdrawn_and_never_idle_while_somebody_wants_one(
+    acts: list[tuple[str, int]], limit: int
+) -> None:
+    slots = LentSlots(limit, True)
+    out: list[int] = []
+    asking: set[int] = set()
+    firm: set[int] = set()
+    last = 0
+    for verb, value in acts:
+        granted: list[int] = []
+        if verb == "come" and slots.has_room():
+            last += 1
+            out.append(last)
+            slots.hand_over(last)
+        elif verb == "ask" and (idle := [ticket for ticket in out if ticket not in firm | asking]):
+            asking.add(ticket := idle[value % len(idle)])
+            granted = [ticket] if slots.ask(ticket) else []
+        elif verb == "end" and out:
+            ticket = out.pop(value % len(out))
+            asking.discard(ticket)
+            firm.discard(ticket)
+            granted = slots.ended(ticket)
+        elif verb == "limit":
+            limit = value
+            granted = slots.set_limit(limit)
+        assert not firm & set(granted)
+        firm |= asking & set(granted)
+        asking -= firm
+        assert slots.ordered == len(out)
+        assert slots.firm == len(firm)
+        assert len(firm) <= limit or not granted
+        assert slots.running <= max(limit, len(firm))
+        assert not asking or len(firm) >= limit
+        assert slots.running >= min(limit, len(out))
