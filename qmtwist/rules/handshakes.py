@@ -47,5 +47,18 @@ class FailedHandshakes:
         del self._failed[address, name]
         return False
 
+    def forget(self, address: str, name: bytes) -> None:
+        """That one has failed counts no longer."""
+        self._failed.pop((address, name), None)
+
     def __len__(self) -> int:
         return len(self._failed)
+
+
+def is_for_want_of_tls(text: bytes) -> bool:
+    """Whether the text of a failure tells of a host that insists on TLS. (RFC 3207 §4)
+
+    >>> is_for_want_of_tls(b"Remote host said: 530 5.7.0 Must issue a STARTTLS command first")
+    True
+    """
+    return b"Remote host said: 530" in text

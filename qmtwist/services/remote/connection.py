@@ -137,6 +137,7 @@ class Connection(protocol.Protocol):
         self.due = NEVER
         self.messages = 0  # transactions begun
         self.has_tls_failed = False
+        self.is_unwanted = False  # of no use to another transaction
         self.is_over = False
         self._connections = connections
         self._terms = terms
@@ -146,6 +147,11 @@ class Connection(protocol.Protocol):
         self._blocks: Iterator[bytes] | None = None  # while a large message is on its way
         self._turn = -1
         self._is_pumping = False
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether TLS was left out, because it failed before."""
+        return self._terms.is_clear
 
     # -- what its client does
 

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.mail.outcome import Outcome, Verdict
-from qmtwist.rules.handshakes import FailedHandshakes
+from qmtwist.rules.handshakes import FailedHandshakes, is_for_want_of_tls
 from qmtwist.rules.mx import Target
 from qmtwist.rules.tlspolicy import Level, certificate_names
 from qmtwist.services.outtls import OutgoingTls
@@ -30,7 +30,6 @@ from .route import Route, Router
 SLOT_WAIT_S = 20.0
 """How long a connection that could take its message waits for a slot. Then it is given back, and made anew with the
 slot: other hosts do not wait for ever either, and somebody else may need theirs."""
-SPREAD = 8  # targets of equal preference that are looked through for an idle connection
 
 NO_CONNECTION = b"Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
 NO_MESSAGE = b"Unable to read message. (#4.3.0)\n"
@@ -141,34 +140,27 @@ class Delivery:
         self._next()
 
     def _next(self) -> None:
-        """Use an idle connection to one of the best hosts, or connect to the first that is not known to be dead."""
+        """Use an idle connection to the next host, or connect to the first that is not known to be dead."""
         staff = self._staff
-        if self._may_reuse and self._take_idle():
-            return
         while self._targets:
             self._target = target = self._targets.pop(0)
+            key = self._key(target)
+            if self._may_reuse and (connection := staff.pool.take(key)) is not None:
+                self._reuse(connection)
+                return
             if not staff.dead.is_dead(target.address, int(staff.now()), staff.pid):
-                self._connect(target)
+                self._connect(target, key)
                 return
         if self._last is None:
             self._defer(NO_CONNECTION)
         else:
             self._finish(self._last.outcomes(len(self._order.locals)))
 
-    def _take_idle(self) -> bool:
-        targets = self._targets
-        for target in targets[:SPREAD]:
-            if target.preference != targets[0].preference:
-                return False
-            connection = self._staff.pool.take(self._key(target))
-            if connection is not None:
-                targets.remove(target)
-                self._target, self._is_reused = target, True
-                connection.client = self
-                self.connected()
-                self.ready(connection)
-                return True
-        return False
+    def _reuse(self, connection: Connection) -> None:
+        self._is_reused = True
+        connection.client = self
+        self.connected()
+        self.ready(connection)
 
     def _key(self, target: Target) -> Key:
         assert self._route is not None
@@ -182,9 +174,8 @@ class Delivery:
         assert self._route is not None
         return certificate_names(self._route.policy, self._order.host, self._route.hop, target.name)
 
-    def _connect(self, target: Target) -> None:
+    def _connect(self, target: Target, key: Key) -> None:
         staff, settings = self._staff, self._router.rules.settings
-        key = self._key(target)
         is_clear = staff.handshakes.is_recent(target.address, target.name, staff.reactor.seconds())
         terms = Terms(target.name, self._names(target), staff.tls, is_clear, settings.timeoutremote_s)
         self._is_reused = False
@@ -254,11 +245,12 @@ class Delivery:
     def ended(self, connection: Connection, event: Ended) -> None:
         """The transaction is over."""
         settings = self._router.rules.settings
-        if event.is_reusable and connection.messages < settings.max_messages:
+        outcomes = self._judged(event.result, connection)
+        if event.is_reusable and connection.messages < settings.max_messages and not connection.is_unwanted:
             self._staff.pool.put(connection, settings.idle_s)
         else:
             connection.quit()
-        self._finish(event.result.outcomes(len(self._order.locals)))
+        self._finish(outcomes)
 
     def lost(self, connection: Connection, event: Lost) -> None:
         """So is the connection. Where nothing of the message was given away, there are other ways to try."""
@@ -272,14 +264,14 @@ class Delivery:
         if event.result is None and not self._has_slot:
             self._park()
         elif is_refused_tls or (self._is_reused and (event.may_try_next_host or event.result is None)):
-            self._may_reuse = False
+            self._may_reuse = False  # the others that are kept may have died with it
             self._targets.insert(0, target)
             self._next()
         elif event.may_try_next_host and target.protocol != "qmtp":
             self._last = event.result or self._last
             self._next()
         elif event.result is not None:
-            self._finish(event.result.outcomes(len(self._order.locals)))
+            self._finish(self._judged(event.result, connection))
         else:
             self._defer(NO_CONNECTION)
 
@@ -288,6 +280,19 @@ class Delivery:
         self._defer(NO_MESSAGE)
 
     # -- the end
+
+    def _judged(self, result: Result, connection: Connection) -> tuple[Outcome, ...]:
+        """What the host said counts, unless it wants the TLS that we left out because it had failed."""
+        outcomes = result.outcomes(len(self._order.locals))
+        target = self._target
+        if connection.is_clear and target is not None and any(is_for_want_of_tls(text) for _, text in outcomes):
+            connection.is_unwanted = True
+            self._staff.handshakes.forget(target.address, target.name)
+            outcomes = tuple(
+                Outcome(Verdict.DEFERRAL, text) if is_for_want_of_tls(text) else Outcome(verdict, text)
+                for verdict, text in outcomes
+            )
+        return outcomes
 
     def _defer(self, text: bytes) -> None:
         self._finish((Outcome(Verdict.DEFERRAL, text),) * len(self._order.locals))

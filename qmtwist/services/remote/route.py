@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -76,7 +76,7 @@ class Router:
     def find(self, host: bytes, found: Found) -> None:
         """Calls `found` once, now or later, with the route to a host or with why there is none.
 
-        Messages that come within a second share an answer, as those that go down one connection do anyway.
+        Messages that come within a second share an answer, unless chance has a say in it.
         """
         kept = self._kept.get(host)
         if kept is not None and self._reactor.seconds() - kept[0] < KEPT_S:
@@ -113,6 +113,19 @@ class Router:
             self._own, self._own_at = _interfaces(), now
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return socket.inet_pton(family, address) in self._own
+
+
+class _Chance:
+    """Puts lists into random order, and knows whether there was one to be put."""
+
+    def __init__(self) -> None:
+        self.has_decided = False
+
+    def shuffle(self, some: list[Any]) -> None:
+        """As random.shuffle."""
+        if len(some) > 1:
+            self.has_decided = True
+            random.shuffle(some)
 
 
 def _policy(host: bytes, settings: RemoteSettings) -> Policy:
