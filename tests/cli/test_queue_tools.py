@@ -117,3 +117,13 @@ def test_qmail_rspawn_refuses_a_message_of_another_owner(layout: Layout) -> None
 
 def test_qmail_rspawn_knows_one_option(layout: Layout) -> None:
     assert run("qmail-rspawn", home_of(layout), "-x")[0] == 100
+
+
+def test_qmail_rspawn_forgets_at_its_start_who_did_not_answer(layout: Layout) -> None:
+    put(layout.tcpto, b"x" * 1024)
+    put(layout.tcpto + "6", b"x" * 2048)
+    for path in (layout.tcpto, layout.tcpto + "6"):
+        os.chmod(path, 0o666)  # it is qmailr's, or nobody's where there is no such account
+    assert run("qmail-rspawn", home_of(layout)) == (0, b"x", b"")
+    assert Path(layout.tcpto).read_bytes() == bytes(1024)
+    assert Path(layout.tcpto + "6").read_bytes() == bytes(2048)

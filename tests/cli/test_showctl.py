@@ -95,5 +95,15 @@ def test_files_that_only_we_have_are_shown_if_they_are_there_and_unknown_ones_at
     )
 
 
+def test_the_files_of_remote_delivery_are_shown(home: Path) -> None:
+    put(home, outgoingip="192.0.2.1\na.example:2001:db8::1\n", outgoingfamilies="ipv6\n", tlspolicy=":verify\n")
+    put(home, localaddresses="192.0.2.7\n", nameservers="192.0.2.53 5353\n", qmtproutes="near:10.0.0.1\n")
+    text = report(home)
+    for name in ("outgoingip", "localaddresses", "nameservers", "tlspolicy", "qmtproutes"):
+        lines = (home / "control" / name).read_text().splitlines()
+        assert entry(text, name).splitlines()[1:] == lines
+    assert entry(text, "outgoingfamilies").endswith(": ipv6.")
+
+
 def test_without_a_control_directory_it_says_so(tmp_path: Path) -> None:
     assert report(tmp_path, 111).endswith("Oops! Unable to chdir to control.\n")

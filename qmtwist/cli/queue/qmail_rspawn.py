@@ -7,13 +7,14 @@ Delivers messages to other hosts, many at a time. Without arguments it speaks th
 descriptors 0 and 1 and runs qmail-remote (or the program named by the environment variable QMAILREMOTE) for each
 recipient. With --agent it serves the qmtwist server on descriptor 3: all SMTP and QMTP sessions are its own, and
 connections are used again; with --programs too it runs a program for each recipient. Started by root it first becomes
-the user qmailr.
+the user qmailr. Its start clears the table of hosts that did not answer (qmail-tcpto).
 
 Exit status: 0 when the orders have ended and all deliveries are done, 111 when it cannot start or lost its connection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 
@@ -21,6 +22,8 @@ from qmtwist.agents.channel import Channel
 from qmtwist.agents.privileges import NotPermitted, become
 from qmtwist.agents.rspawn import Agent, serve
 from qmtwist.store import durable
+from qmtwist.store.deadhosts import DeadHosts
+from qmtwist.store.queue.layout import Layout
 
 AGENT_CHANNEL = 3
 _USERS = ("qmailr", "nobody")
@@ -35,10 +38,12 @@ def main(arguments: list[bytes], home: str) -> int:
         os.chdir(home)
         if arguments:
             _become_qmailr()
+            _forget_dead_hosts(home)
             return _serve_daemon(home, b"--programs" in arguments)
         os.chdir("queue/mess")
         owner = _message_owner()
         _become_qmailr()
+        _forget_dead_hosts(home)
         serve(home, owner, 0, 1)
     except BrokenPipeError:
         return 0
@@ -55,6 +60,12 @@ def _serve_daemon(home: str, runs_programs: bool) -> int:
     from qmtwist.services.rspawn import serve_daemon  # Twisted takes its time
 
     return serve_daemon(home, AGENT_CHANNEL)
+
+
+def _forget_dead_hosts(home: str) -> None:
+    """A new start tries everybody again, as in qmail: perhaps it was our own network that was down."""
+    with contextlib.suppress(OSError):
+        DeadHosts(Layout(f"{home}/queue").tcpto).clear()
 
 
 def _message_owner() -> int:
