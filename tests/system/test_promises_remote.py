@@ -44,7 +44,9 @@ def test_inject_to_another_machine(office: Station, peer: Peer) -> None:
     office.control(smtproutes=f"wherever.example:{peer.route}\n")
     since = office.mark()
     program = f"{office.town.path}/bin/qmail-inject"
-    ended = office.town.attempt("/bin/sh", "-c", f"echo to: me@wherever.example | {program}", user="joe")
+    ended = office.town.attempt(
+        "/bin/sh", "-c", f"echo to: me@wherever.example | {program}", user="joe", more={"USER": "joe"}
+    )
     assert ended.returncode == 0, ended
     office.outcome("me@wherever.example", since)
     told = office.wait_for(lambda line: line.startswith("end msg "), since)
@@ -373,6 +375,7 @@ def test_who_speaks_to_other_hosts(office: Station, peer: Peer) -> None:
     assert list(owners) == office.remote_agents()
     assert set(owners.values()) == {1006 if office.town.is_real else os.stat(f"/proc/{office.pid}").st_uid}
     assert 0 not in owners.values()
+    peer.close()
     assert office.outcome("who@far.example").startswith("deferral: ")
 
 
