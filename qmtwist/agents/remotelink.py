@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import time
-from _socket import AF_INET, AF_INET6, SOCK_STREAM  # `socket` itself costs as much as half of Python's start
+
+# `socket` itself costs as much as half of Python's start
+from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY
 from _socket import socket as PlainSocket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,6 +53,7 @@ def connect(address: str, port: int, own: str | None, timeout_s: int) -> Socket:
             sock.bind((own, 0))
         sock.settimeout(min(timeout_s, _LONGEST_WAIT_S))
         sock.connect((address, port))
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # sessions write whole blocks; none need wait for another
     except BaseException:
         sock.close()
         raise
