@@ -15,6 +15,7 @@ from qmtwist.control.remote import RemoteSettings
 from qmtwist.mail.errors import MailError, Malformed, Permanent, Temporary
 from qmtwist.mail.literal import parse_address
 from qmtwist.rules import mx, outgoing, smarthost, tlspolicy
+from qmtwist.rules.handshakes import is_for_want_of_tls
 from qmtwist.rules.mx import Target
 from qmtwist.rules.tlspolicy import Level
 from qmtwist.store.deadhosts import DeadHosts
@@ -116,7 +117,8 @@ class Delivery:
         spoken = self._speak(target, may_encrypt)
         if spoken is not None and spoken.has_handshake_failed and not self._policy.is_demanded:
             # TLS was only wished for; who cannot do it gets the message in clear, as from anybody else
-            return self._speak(target, False) or spoken
+            in_clear = self._speak(target, False)
+            return spoken if in_clear is None or _wants_tls(in_clear.result) else in_clear
         return spoken
 
     def _speak(self, target: Target, may_encrypt: bool) -> Spoken | None:
@@ -164,6 +166,13 @@ class Delivery:
         whole.settimeout(self._settings.timeoutremote_s)
         names = tlspolicy.certificate_names(self._policy, self._order.host, self._hop, target.name)
         return start(whole, self._policy, names, target.name, self._settings.tlsca)[0]
+
+
+def _wants_tls(result: Result | None) -> bool:
+    """Whether a host took nothing because it insists on TLS; then the handshake's failure is the reason, and passes."""
+    if result is None or result.letter == b"K":
+        return False
+    return any(is_for_want_of_tls(text) for _, text in (*result.recipients, (result.letter, result.text)))
 
 
 class _Own:

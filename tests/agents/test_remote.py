@@ -329,6 +329,20 @@ def test_who_cannot_do_tls_gets_the_message_in_clear_unless_it_is_demanded(
     assert peer.connections == 4
 
 
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+def test_who_insists_on_a_tls_that_does_not_work_gets_the_message_later(
+    home: Home, authority: Authority, tmp_path: Path, step: str
+) -> None:
+    context = authority.issue("far.example").context(str(tmp_path))
+    with Peer(context=context, handshake=drop) as peer:
+        peer.acts[step] = reply(b"530 5.7.0 Must issue a STARTTLS command first\r\n")
+        home.route(peer)
+        result = home.send()
+        assert peer.connections == 2
+    assert (result.recipients, result.letter) == ((), b"Z")
+    assert b"TLS failed" in result.text
+
+
 def test_a_demanded_name_must_be_proved(home: Home, authority: Authority, tmp_path: Path) -> None:
     contexts: dict[str, ssl.SSLContext] = {
         name: authority.issue(name).context(str(tmp_path)) for name in ("far.example", "other.example")
