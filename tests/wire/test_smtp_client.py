@@ -144,6 +144,13 @@ def test_data_that_was_sent_ahead_for_nobody_ends_with_an_empty_message(
     assert (refused.bodies, accepted.bodies) == ([], [])
 
 
+def test_a_refused_sender_sends_no_message_even_to_recipients_that_were_accepted() -> None:
+    sender = greeted(OFFERS, letter())
+    assert sender.receive(b"550 bad\r\n250 ok\r\n354 go\r\n") == b".\r\n"
+    sender.receive(b"250 kept\r\n")
+    assert reports(sender) == [b"DConnected to 192.0.2.1 but sender was rejected.\nRemote host said: 550 bad\n\0"]
+
+
 @pytest.mark.parametrize("hello", [PLAIN, OFFERS])
 def test_after_a_refused_transaction_the_next_begins_with_rset(hello: bytes) -> None:
     sender = greeted(hello, letter(), letter())
@@ -214,6 +221,13 @@ def test_only_bad_recipients_send_nothing() -> None:
     assert [outcome.verdict.value for outcome in sender.results[0].outcomes(2)] == [b"D", b"D"]
 
 
+def test_a_bad_recipient_behind_those_that_were_answered_waits_for_its_turn() -> None:
+    sender = greeted(OFFERS, letter(b"u", b"v", b"\n"))
+    sender.receive(b"250 ok\r\n250 ok\r\n")
+    sender.eof()
+    assert sender.results[0].recipients == ((b"r", b""),)
+
+
 @pytest.mark.parametrize("bad", [b"u@far.example> SIZE=1", b"u@far example", b"u> NOTIFY=NEVER"])
 def test_an_address_cannot_bring_parameters(bad: bytes) -> None:
     sender = greeted(OFFERS, Letter(b"", [bad], b"hi\n"))
@@ -245,6 +259,28 @@ def test_after_starttls_everything_is_asked_again(tls: Tls) -> None:
     assert session.take_output() == EHLO
     session.receive(b"250-mx\r\n250-STARTTLS\r\n250 SIZE\r\n")
     assert session.next_event() == Ready(Capabilities(has_size=True, has_starttls=True))
+
+
+def test_what_was_offered_in_clear_is_forgotten_under_tls() -> None:
+    session = offered(Tls.MUST)
+    session.next_event()
+    session.receive(b"220 go\r\n")
+    assert isinstance(session.next_event(), StartTls)
+    session.tls_started()
+    for reply in (b"502 what\r\n", PLAIN):
+        event = session.next_event()
+        session.receive(reply)
+        event = session.next_event()
+    assert event == Ready(Capabilities())
+
+
+@pytest.mark.parametrize("tls", [Tls.MAY, Tls.MUST])
+def test_421_to_starttls_is_a_farewell(tls: Tls) -> None:
+    session = offered(tls)
+    session.next_event()
+    session.receive(b"421 bye\r\n")
+    lost = session.next_event()
+    assert isinstance(lost, Lost) and lost.may_try_next_host
 
 
 def test_tls_is_not_asked_for_where_it_is_not_wanted() -> None:
@@ -342,8 +378,10 @@ def test_a_large_message_leaves_in_blocks_and_a_small_one_with_its_end() -> None
     assert session.take_output() == b""
     session.body(b"x" * 29_999 + b"\n")
     assert len(session.take_output()) == 60_002
+    session.body(b"y\n")
+    assert session.take_output() == b""
     session.end_body()
-    assert session.take_output() == b".\r\n"
+    assert session.take_output() == b"y\r\n.\r\n"
 
 
 def test_a_session_that_was_quit_hears_nothing_more() -> None:

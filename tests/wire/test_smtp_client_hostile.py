@@ -8,6 +8,7 @@ import tracemalloc
 import pytest
 
 from qmtwist.wire.outgoing import Lost, Tls
+from qmtwist.wire.session import NEED_ANSWER
 from qmtwist.wire.smtp.client import ClientSession
 from tests.support.outgoing import Letter, Sender
 
@@ -130,6 +131,13 @@ def test_421_to_one_of_several_recipients_defers_those_behind_it(hello: bytes) -
     assert [outcome.verdict.value for outcome in sender.results[0].outcomes(3)] == [b"Z"] * 3
 
 
+@BOTH
+def test_421_to_the_first_of_several_recipients_bounces_nobody(hello: bytes) -> None:
+    sender = until("rcpt", hello, (b"u", b"v"))
+    sender.receive(b"421 closing\r\n")
+    assert [outcome.verdict.value for outcome in sender.results[0].outcomes(2)] == [b"Z"] * 2
+
+
 def test_421_after_the_message_ends_the_connection_but_not_the_transaction() -> None:
     sender = until("final")
     sender.receive(b"421 closing\r\n")
@@ -173,6 +181,18 @@ def test_an_acceptance_before_the_message_was_sent_is_not_believed(hello: bytes)
     sender = until("data", hello)
     sender.receive(b"354 go\r\n250 kept\r\n")
     assert report(sender) == b"r\0ZConnected to 192.0.2.1 but it spoke out of turn. Possible duplicate! (#4.5.0)\n\0"
+
+
+def test_nor_is_one_that_had_only_begun() -> None:
+    session = until("data").session
+    session.receive(b"354 go\r\n")
+    session.next_event()
+    session.receive(b"25")
+    assert session.next_event() is NEED_ANSWER
+    session.end_body()
+    session.receive(b"0 kept\r\n")
+    lost = session.next_event()
+    assert isinstance(lost, Lost) and lost.result is not None and lost.result.letter == b"Z"
 
 
 def test_a_refusal_before_the_message_was_sent_is() -> None:
@@ -244,10 +264,27 @@ def test_an_endless_answer_is_cut_short_and_costs_little_memory(step: str, line:
         assert sender.results[0].text == b"Connected to 192.0.2.1 but " + text + b"(#4.5.0)\n"
 
 
+@pytest.mark.parametrize(("before", "is_read"), [(1999, True), (2000, True), (2001, False)])
+def test_an_answer_goes_on_for_at_most_2000_lines(before: int, is_read: bool) -> None:
+    sender = until("mail")
+    sender.receive(b"550-\n" * before, b"550 \n")
+    assert (sender.results[0].letter == b"D") is is_read
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(999_999, True), (1_000_000, True), (1_000_001, False)])
+def test_an_answer_goes_on_for_at_most_a_million_bytes(size: int, is_read: bool) -> None:
+    sender = until("mail")
+    sender.receive(b"550 " + b"x" * (size - 4), b"\n")
+    assert (sender.results[0].letter == b"D") is is_read
+
+
 def test_a_long_answer_is_reported_with_its_beginning() -> None:
     sender = until("mail")
     sender.receive(b"550-\0" + b"y" * 6000, b"y" * 6000 + b"\r\n550 z\r\n")
     assert report(sender)[:-1].partition(b"said: ")[2] == b"550-?" + b"y" * 4995
+    sender = until("mail")
+    sender.receive(b"550 " + b"\r" * 9000 + b"y" * 9000 + b"\n")
+    assert report(sender)[:-1].partition(b"said: ")[2] == b"550 " + b"y" * 4996
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

@@ -299,6 +299,7 @@ class ClientSession:
             if attempt.is_wanted:
                 self._stuffer = SmtpStuffer()
                 self._state = _BODY
+                self._held_bytes = BLOCK_BYTES if self._output else 0  # commands are not kept back
                 return _SEND_BODY
             # RFC 2920 §3.1: DATA was sent ahead and no recipient accepted; the message is an empty one
             self._output.append(b".\r\n")

@@ -28,7 +28,7 @@ def parse_code(three: bytes) -> int:
 
 def shown(reply: bytes) -> bytes:
     """A reply as it is shown in a report: without CRs, NUL as `?`, its beginning only if it is long."""
-    return reply[: 2 * KEPT_BYTES].replace(b"\r", b"")[:KEPT_BYTES].replace(b"\0", b"?")
+    return reply.replace(b"\r", b"")[:KEPT_BYTES].replace(b"\0", b"?")
 
 
 class ReplyStream:
