@@ -8,7 +8,7 @@ are set aside as bare numbers and opened again when there is room; so what waits
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .jobs import Job
 from .orders import End
@@ -112,6 +112,17 @@ class Destinations:
         """All messages that are set aside."""
         return [number for found in self._known.values() for number in found.aside]
 
+    def withdraw(self, numbers: Collection[int]) -> None:
+        """These messages wait no more."""
+        for found in list(self._known.values()):
+            kept = deque(batch for batch in found.batches if batch.job.number not in numbers)
+            if len(kept) < len(found.batches):
+                waiting = sum(len(batch.recipients) - batch.at for batch in kept)
+                self.waiting += waiting - found.waiting
+                found.waiting, found.batches = waiting, kept
+                self._look_for_room(found)
+                self._forget_if_idle(found)
+
     def drop(self) -> None:
         """Nothing is started any more: nobody waits."""
         for found in self._known.values():
@@ -126,9 +137,12 @@ class Destinations:
     def has_turn(self) -> bool:
         """Whether a transaction can be started."""
         while self._turns:
-            if self._is_startable(self._turns[0]):
+            found = self._turns[0]
+            if found.waiting and found.out < found.cap:
                 return True
-            self._turns.popleft().is_in_turn = False  # its cap was lowered
+            self._turns.popleft()  # its cap was lowered, or what waited was withdrawn
+            found.is_in_turn = False
+            self._forget_if_idle(found)
         return False
 
     def take(self, is_alone: bool) -> tuple[Destination, Batch, tuple[int, ...]]:
@@ -143,9 +157,7 @@ class Destinations:
         self.waiting -= len(recipients)
         found.is_in_turn = False
         self._give_turn(found)
-        if found.aside and not found.is_hungry and not self._is_full(found):
-            found.is_hungry = True
-            self._hungry.append(found)
+        self._look_for_room(found)
         return found, batch, recipients
 
     def ended(self, found: Destination, end: End) -> None:
@@ -170,14 +182,16 @@ class Destinations:
         waiting = found.waiting
         return waiting >= WAITING_LIMIT or (waiting >= WAITING_SHARE and self.waiting >= WAITING_LIMIT_ALL)
 
-    def _is_startable(self, found: Destination) -> bool:
-        return bool(found.waiting) and found.out < found.cap
-
     def _give_turn(self, found: Destination) -> None:
         if not found.is_in_turn and found.waiting and found.out < found.cap:
             found.is_in_turn = True
             self._turns.append(found)
 
+    def _look_for_room(self, found: Destination) -> None:
+        if found.aside and not found.is_hungry and not self._is_full(found):
+            found.is_hungry = True
+            self._hungry.append(found)
+
     def _forget_if_idle(self, found: Destination) -> None:
-        if not (found.out or found.waiting or found.aside or found.is_hungry):
+        if not (found.out or found.waiting or found.aside or found.is_hungry or found.is_in_turn):
             self._known.pop(found.name, None)

@@ -119,6 +119,14 @@ class RemoteChannel(Channel):
             closed = self.settled(job.number, False)
         return closed
 
+    def shelve(self, numbers: Iterable[int]) -> list[Closed]:
+        """End the passes of those of these messages that only wait for a destination; they are as due as before."""
+        jobs = [job for number in numbers if (job := self._jobs.get(number)) is not None and not job.in_delivery]
+        self.destinations.withdraw({job.number for job in jobs})
+        for job in jobs:
+            job.cut_short()
+        return [self._close(job) for job in jobs]
+
     def stop(self) -> list[Closed]:
         """Channel"""
         self.destinations.drop()

@@ -337,10 +337,28 @@ def test_a_transaction_that_is_taken_back_leaves_its_recipients_as_due_as_they_w
     assert town.machine.used("remote") == 0
 
 
+def test_messages_that_only_wait_are_shelved_and_those_in_delivery_are_not() -> None:
+    town = Town(limit=4, per_host=1, per_transaction=1)
+    for number in range(1200):
+        town.send(number, [b"tarpit"])
+    town.send(1200, [b"tarpit", b"other"])
+    town.now = 9
+    town.pump()
+    closed = town.channel.shelve(range(2000))
+    assert {(item.left, item.retry_at) for item in closed} == {(1, 9)}
+    assert not {item.number for item in closed} & {order.number for order in town.out.values()}
+    for item in closed:
+        town.close(item)
+    check(town, (4, 1))
+    town.pump()
+    check(town, (4, 1))
+    finish(town)
+
+
 # -- histories
 
 
-VERBS = ["send", "send", "send", "ask", "ask", "served", "reached", "unreached", "limit", "lend", "time"]
+VERBS = ["send", "send", "send", "ask", "ask", "served", "reached", "unreached", "limit", "lend", "time", "shelve"]
 ACTS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 10**6)), min_size=10, max_size=150)
 
 
@@ -363,9 +381,10 @@ def check(town: Town, limits: tuple[int, int]) -> None:
         assert found.out == out[name]
         assert found.waiting == sum(len(batch.recipients) - batch.at for batch in found.batches)
         assert 1 <= found.cap <= known.per_host
-        assert found.waiting or found.out or found.aside or found.is_hungry
+        assert found.waiting or found.out or found.aside or found.is_hungry or found.is_in_turn
         assert found.is_in_turn == (found in known._turns)
         assert found.is_in_turn or not found.waiting or found.out >= found.cap, "its turn never comes"
+        assert found.is_hungry or not found.aside or known._is_full(found), "what is set aside never comes"
         assert found.is_hungry == (found in known._hungry)
     assert known.waiting == sum(found.waiting for found in known._known.values())
     assert set(out) <= set(known._known)
@@ -416,6 +435,9 @@ def play(acts: list[tuple[str, int]], dice: random.Random) -> None:
             town.channel.slots.is_lending = bool(value % 2)
         elif verb == "time":
             town.now += value % 1000
+        elif verb == "shelve":
+            for closed in town.channel.shelve([number for number in town.left if number % 3 == value % 3]):
+                town.close(closed)
         before = town.out_by_destination()
         for order in town.pump():
             name = town.destination(order)

@@ -12,6 +12,7 @@ import pytest_twisted
 
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.outcome import Outcome
+from qmtwist.scheduler import destinations
 from qmtwist.services.seams import Receipt
 from qmtwist.services.send import bounces, ending, mail, queue, service, settling
 from qmtwist.store import durable
@@ -205,6 +206,30 @@ async def crowd(desk: Desk, count: int) -> None:
     for _ in range(count):
         desk.running.manager._crowd_looked_at = 0.0
         await queued(desk, JOE, size=100_000)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_waits_for_a_busy_destination_holds_no_old_segment(
+    make_desk: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "OLD_SEGMENTS", 1)
+    monkeypatch.setattr(destinations, "WAITING_LIMIT", 5)
+    copied: list[object] = []
+    monkeypatch.setattr(ending.Ending, "_copy", lambda self, mail: copied.append(mail))
+    desk = make_desk(lambda attempt, before: None if attempt.channel == "remote" else DID, concurrencyperhost=1)
+    numbers = [await queued(desk, b"r%d@tarpit.example" % at, size=2000) for at in range(12)]
+    await desk.until(lambda: len(desk.held) == 1)
+    await crowd(desk, 40)
+    await desk.until(lambda: len(desk.attempts) == 41)
+    await desk.settle_but_held()
+    await desk.until(lambda: sum(os.path.exists(desk.layout.info(number)) for number in numbers) == 11)
+    assert {entry.number for entry in copied} == {numbers[0]}  # type: ignore[attr-defined]
+    while len(desk.attempts) < 52 or desk.held:
+        await desk.until(lambda: desk.held)
+        desk.held.pop()[1](DID)
+    await desk.settle()
+    assert len({attempt.recipient for attempt in desk.attempts}) == 13
+    assert desk.files() == {}
 
 
 @pytest_twisted.ensureDeferred

@@ -169,12 +169,16 @@ class Ending:
         held = manager.journal.held_segments()
         if len(held) <= OLD_SEGMENTS:
             return
-        for mail in list(manager.mail.values()):
-            if not isinstance(mail, JournalMail) or mail.place.segment is not held[0] or mail.is_leaving:
-                continue
-            if manager.machine.is_open(mail.number):
+        machine = manager.machine
+        mails = [mail for mail in manager.mail.values() if isinstance(mail, JournalMail) and not mail.is_leaving]
+        mails = [mail for mail in mails if mail.place.segment is held[0]]
+        waiting = [mail.number for mail in mails if not machine.local.is_open(mail.number)]
+        for closed in machine.remote.shelve(waiting):
+            manager.closed(closed)
+        for mail in mails:
+            if machine.is_open(mail.number):
                 self._copy(mail)
-            else:
+            elif not mail.is_leaving:
                 self.rest(mail)
 
     def _copy(self, mail: JournalMail) -> None:
