@@ -19,8 +19,8 @@ from qmtwist.wire.dnscache import Cache
 from qmtwist.wire.nameserver import Health, NameService
 
 from .dnsports import IDnsReactor, Ports, Sent, SentByTcp
+from .dnsturns import Turns
 
-LOOKUPS = 500  # at the same time; more wait for their turn, lest the server drops what it cannot take
 LOOK_AGAIN_S = 30.0  # how often at most we look whether resolv.conf has changed
 
 Take = Callable[[Answer], None]
@@ -39,10 +39,12 @@ class Resolver:
         self.cache = Cache()
         self.ports = Ports(reactor)
         self.service = NameService()
-        self._health = Health()
+        self.health = Health()
         self._resolv_conf = resolv_conf
         self._errands: dict[Question, _Errand] = {}
         self._waiting: deque[_Errand] = deque()  # those of them that have not begun
+        self._turns = Turns()
+        self._clock: IDelayedCall | None = None  # when somebody waits for a turn
         self._is_starting = False
         self._is_stopped = False
         self.use(nameservers)
@@ -57,6 +59,9 @@ class Resolver:
         """Everything that is still being looked up is in TROUBLE, and so is what is asked later."""
         self._is_stopped = True
         self._waiting.clear()
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
         for errand in list(self._errands.values()):
             errand.finish(TROUBLE)
         self.ports.close()
@@ -99,8 +104,7 @@ class Resolver:
         if errand is not None:
             errand.takers.append(take)
             return
-        lookup = Lookup(question, self.service, self._health, secrets.randbelow)
-        errand = self._errands[question] = _Errand(self, question, lookup, take)
+        errand = self._errands[question] = _Errand(self, question, take)
         self._waiting.append(errand)
         self._start_some()
 
@@ -110,15 +114,30 @@ class Resolver:
             return
         self._is_starting = True
         try:
-            while self._waiting and len(self._errands) - len(self._waiting) < LOOKUPS:
-                self._waiting.popleft().start()
+            while self._waiting and self._turns.room_in_s(self.reactor.seconds()) == 0:
+                errand = self._waiting.popleft()
+                self._turns.begin(errand.question, self.reactor.seconds())
+                errand.start()
         finally:
             self._is_starting = False
+        self._set_clock()
 
-    def ended(self, question: Question, answer: Answer) -> None:
+    def _set_clock(self) -> None:
+        """The next one's turn comes by itself when those that run are no longer fresh."""
+        delay_s = self._turns.room_in_s(self.reactor.seconds())
+        if self._waiting and delay_s is not None and self._clock is None:
+            self._clock = self.reactor.callLater(delay_s, self._tick)
+
+    def _tick(self) -> None:
+        self._clock = None
+        self._start_some()
+
+    def ended(self, errand: _Errand, answer: Answer) -> None:
         """An errand tells that it is over."""
-        self._errands.pop(question, None)
-        self.cache.put(question, answer, self.reactor.seconds())
+        self._errands.pop(errand.question, None)
+        self._turns.end(errand.question)
+        if errand.service is self.service:  # otherwise its servers do not count any more
+            self.cache.put(errand.question, answer, self.reactor.seconds())
         self._start_some()
 
     # -- whom to ask
@@ -135,7 +154,7 @@ class Resolver:
         service = name_service(self._lines, self._resolv_conf)
         if service != self.service:
             self.service = service
-            self._health = Health()
+            self.health = Health()
             self.cache.clear()
             self.ports.close()
 
@@ -163,12 +182,13 @@ class _Waiting:
 class _Errand:
     """Carries a Lookup for all who ask the same."""
 
-    def __init__(self, resolver: Resolver, question: Question, lookup: Lookup, take: Take) -> None:
+    def __init__(self, resolver: Resolver, question: Question, take: Take) -> None:
+        self.question = question
         self.takers = [take]
+        self.service = resolver.service
         self._resolver = resolver
         self._reactor = resolver.reactor
-        self._question = question
-        self._lookup = lookup
+        self._lookup = Lookup(question, self.service, resolver.health, secrets.randbelow)
         self._sent: list[Sent] = []
         self._timer: IDelayedCall | None = None
         self._is_over = False
@@ -205,7 +225,7 @@ class _Errand:
 
     def _dispatch(self, send: Send) -> Sent:
         if send.is_tcp:
-            return SentByTcp(self._reactor, send, self, self._resolver.service.timeout_s)
+            return SentByTcp(self._reactor, send, self, self.service.timeout_s)
         return self._resolver.ports.send(send, self)
 
     def _set_timer(self, delay_s: float) -> None:
@@ -223,7 +243,7 @@ class _Errand:
         for sent in self._sent:
             sent.forget()
         self._sent = []
-        self._resolver.ended(self._question, answer)
+        self._resolver.ended(self, answer)
         for take in self.takers:
             take(answer)
 

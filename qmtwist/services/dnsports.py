@@ -65,12 +65,13 @@ class Port:
         self._birth = reactor.seconds()
         self._queries = 0
         self._is_retired = False
+        self._is_lost = False
         self._askers: dict[int, Asker] = {}
         reactor.addReader(self)
 
     def is_worn(self) -> bool:
         """Whether another port should take its place."""
-        return self._queries >= QUERIES or self._reactor.seconds() - self._birth > AGE_S
+        return self._is_lost or self._queries >= QUERIES or self._reactor.seconds() - self._birth > AGE_S
 
     def has(self, number: int) -> bool:
         """Whether a query with this id is out here."""
@@ -120,9 +121,8 @@ class Port:
                 data = self._socket.recv(DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:  # ICMP says that nobody is there
-                for number, asker in list(self._askers.items()):
-                    asker.failed(number)
+            except OSError:
+                self._refused()
                 return
             if asker_or_none := self._askers.get(reply_number(data)):
                 asker_or_none.received(self._server, False, data)
@@ -130,7 +130,14 @@ class Port:
                 return
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor has found the descriptor broken, or ends."""
+        """The reactor has seen an error instead of an answer, and reads no more."""
+        self._is_lost = True
+        self._refused()
+
+    def _refused(self) -> None:
+        """ICMP says that nobody is there."""
+        for number, asker in list(self._askers.items()):
+            asker.failed(number)
 
 
 class SentDatagram:

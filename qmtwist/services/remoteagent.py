@@ -21,7 +21,7 @@ from .seams import Permit
 
 PROGRAM = "qmail-rspawn"
 STOP_S = 10.0  # a far host may let us wait for twenty minutes
-FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = 1.0, 60.0, 60.0
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 CRASHED = Outcome(Verdict.DEFERRAL, b"qmail-remote crashed.\n")
 ABSENT = Outcome(Verdict.DEFERRAL, b"qmail-rspawn is not running. (#4.3.0)\n")
 MANGLED = Outcome(Verdict.DEFERRAL, b"qmail-rspawn sent a mangled report. (#4.3.0)\n")
@@ -58,8 +58,9 @@ class _Pending:
 
 
 class RemoteAgent:
-    """One agent process, started again with growing delays when it dies. Made by RemoteAgents.
+    """One agent process, started again when it dies: at once if it was of use, else with growing delays.
 
+    Made by RemoteAgents.
     `on_lost` is called whenever it dies without having been stopped, after its deliveries have been deferred; who does
     not want it to come back calls `stop` from there.
     """
@@ -76,11 +77,16 @@ class RemoteAgent:
         self._number = 0
         self._channel: FdChannel | None = None
         self._process: AgentProcess | None = None
-        self._started = 0.0
+        self._has_reported = False  # since it was started
         self._delay_s = FIRST_DELAY_S
         self._restart: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes orders."""
+        return self._channel is not None and self._channel.is_open and self._stopped is None
 
     def start(self) -> None:
         """Start the agent.
@@ -90,7 +96,7 @@ class RemoteAgent:
         process = AgentProcess(self._ended, self._log.line)
         ours = launch(self._reactor, self._home, PROGRAM, self._words, os.environb, process)
         self._process = process
-        self._started = self._reactor.seconds()
+        self._has_reported = False
         self._channel = FdChannel(self._reactor, ours, self._take, self._hung_up)
         self._channel.send(spawn.frame(spawn.HELLO, 0, b"%d" % spawn.VERSION))
 
@@ -98,7 +104,7 @@ class RemoteAgent:
         """See seams.RemoteCourier."""
         count = len(order.locals)
         channel = self._channel
-        if channel is None or not channel.is_open or self._stopped is not None:
+        if channel is None or not self.is_up:
             return self._refuse(count, descriptor, report, ABSENT)
         if descriptor is None and not remoteorder.fits(order):
             try:
@@ -159,6 +165,7 @@ class RemoteAgent:
         index, outcome = remoteorder.parse_report_of(frame.payload)
         if pending is None or index not in pending.left:
             return
+        self._has_reported = True
         pending.left.discard(index)
         if not pending.left:
             del self._pending[frame.number]
@@ -205,8 +212,10 @@ class RemoteAgent:
             self._stopped.callback(None)
 
     def _plan_restart(self) -> None:
-        if self._reactor.seconds() - self._started >= STABLE_S:
+        if self._has_reported:
             self._delay_s = FIRST_DELAY_S
+            self._restart = self._reactor.callLater(0, self.start_if_possible)
+            return
         self._restart = self._reactor.callLater(self._delay_s, self.start_if_possible)
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
 

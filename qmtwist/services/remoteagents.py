@@ -65,9 +65,16 @@ class RemoteAgents:
 
     def transact(self, order: RemoteOrder, descriptor: int | None, report: Report, permit: Permit) -> None:
         """seams.RemoteCourier"""
+        self._agent_for(order.host).transact(order, descriptor, report, permit)
+
+    def _agent_for(self, host: bytes) -> RemoteAgent:
+        """The agent of a destination; while that is not there, the next one."""
         agents = self._agents
-        index = zlib.crc32(order.host.lower()) % len(agents) if len(agents) > 1 else 0
-        agents[index].transact(order, descriptor, report, permit)
+        if len(agents) == 1:
+            return agents[0]
+        first = zlib.crc32(host.lower())
+        turns = (agents[(first + turn) % len(agents)] for turn in range(len(agents)))
+        return next((agent for agent in turns if agent.is_up), agents[first % len(agents)])
 
     def reload(self) -> None:
         """HUP: the agents read control/ again; where bin/qmail-remote has changed its maker, others take over."""
