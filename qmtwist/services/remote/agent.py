@@ -70,8 +70,8 @@ class Agent:
         self._channel.send(spawn.frame(spawn.HELLO, 0, b"%d" % spawn.VERSION))
         try:
             self._staff.dead.clear()
-        except PermissionError:
-            pass  # started again after the daemon gave up root, as another user than the table's
+        except (FileNotFoundError, PermissionError):
+            pass  # without the table nobody is dead; and who started again after root was given up may not write it
         except OSError as error:
             self._note(f"warning: unable to clear queue/lock/tcpto: {error}".encode())
         self._reload()
