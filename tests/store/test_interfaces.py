@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
-from qmtwist.store.interfaces import own_addresses
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmtwist.store import interfaces
+from qmtwist.store.interfaces import own_addresses, own_test, pack
 
 
 def test_loopback_and_the_unspecified_addresses_are_ours() -> None:
@@ -18,3 +24,33 @@ def test_the_kernel_lets_us_listen_on_each_ipv4_address_of_ours() -> None:
         if len(address) == 4:
             with socket.socket() as sock:
                 sock.bind((socket.inet_ntoa(address), 0))
+
+
+def test_an_interface_that_is_down_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interfaces, "_is_up", lambda descriptor, name: name != b"lo")
+    assert b"\x7f\0\0\1" not in own_addresses()
+
+
+def test_an_interface_that_has_gone_is_not_up() -> None:
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        assert interfaces._is_up(sock.fileno(), b"lo")
+        assert not interfaces._is_up(sock.fileno(), b"nosuchif0")
+
+
+def test_a_kernel_without_ipv6_has_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interfaces, "_PROC_INET6", "/nonexistent")
+    assert {len(address) for address in own_addresses() - {bytes(16)}} == {4}
+
+
+def test_addresses_of_a_router_before_us_are_ours_too() -> None:
+    is_own = own_test([b"192.0.2.9", b" 2001:DB8::9 ", b"nonsense", b"\xff"])
+    ours = ["127.0.0.1", "0.0.0.0", "::", "192.0.2.9", "2001:db8::9", "::ffff:127.0.0.1"]
+    assert [is_own(address) for address in ours] == [True] * 6
+    others = ["203.0.113.1", "2001:db8::8", "127.0.0.2", "nonsense", ""]
+    assert [is_own(address) for address in others] == [False] * 5
+
+
+@given(st.text(max_size=50))
+def test_what_is_no_address_packs_into_nothing(text: str) -> None:
+    assert len(pack(text)) in (0, 4, 16)
+    assert pack(text + "x\0") == b""
