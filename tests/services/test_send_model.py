@@ -30,7 +30,10 @@ from tests.support.couriers import DID, NO_MAILBOX, SETTINGS, SOFT, Attempt, Des
 
 ANSWERS = {"deliver": DID, "fail": NO_MAILBOX, "defer": SOFT}
 ACTS = st.one_of(
-    st.tuples(st.just("accept"), st.integers(0, 3), st.sampled_from([10, 3000, 12_000])),
+    st.tuples(st.just("accept"), st.integers(0, 6), st.sampled_from([10, 3000, 12_000])),
+    st.tuples(st.just("reachable"), st.booleans(), st.none()),
+    st.tuples(st.just("unreached"), st.integers(0, 5), st.none()),
+    st.tuples(st.just("programs"), st.booleans(), st.none()),
     st.tuples(st.just("answer"), st.sampled_from(["deliver", "fail", "defer"]), st.integers(0, 5)),
     st.tuples(st.just("answer"), st.sampled_from(["deliver", "fail", "defer"]), st.integers(0, 5)),
     st.tuples(st.just("alarm"), st.none(), st.none()),
@@ -63,7 +66,8 @@ class World:
     async def accept(self, count: int, size: int) -> None:
         """A message with recipients of its own, on both channels."""
         name = next(self._names)
-        hosts = (b"mail.example.org", b"remote.example", b"mail.example.org")
+        here, far = b"mail.example.org", b"remote.example"
+        hosts = (here, far, here, far, far, b"other.example")
         recipients = [b"r%d-%d@%s" % (name, at, hosts[at]) for at in range(count)]
         sender = b"s%d@mail.example.org" % name
         answer: Receipt | MailError = await self.desk.submit(sender, recipients, b"x" * size)
@@ -84,6 +88,22 @@ class World:
     def note(self, attempt: Attempt, outcome: Outcome) -> None:
         if outcome is DID:
             self.delivered.append(attempt)
+
+    async def reachable(self, is_reachable: bool) -> None:
+        """A host is there, or cannot be found."""
+        self.desk.remote.unreachable = set() if is_reachable else {b"remote.example"}
+
+    async def unreached(self, which: int) -> None:
+        """Somebody gives up looking for a host."""
+        looking = self.desk.remote.looking
+        if looking:
+            report = looking.pop(which % len(looking))
+            for place in range(6):
+                report(place, SOFT)
+
+    async def programs(self, runs_programs: bool) -> None:
+        """From now on remote deliveries are made by programs, or not."""
+        self.desk.remote.runs_programs = runs_programs
 
     async def age(self, seconds: int) -> None:
         """Everything at rest is as if it had come that much earlier."""
@@ -130,6 +150,10 @@ class World:
             return DID
 
         self.desk.script = deliver
+        await self.reachable(True)
+        for report in self.desk.remote.looking:
+            for place in range(6):
+                report(place, SOFT)
         for attempt, report in self.desk.held:
             self.note(attempt, DID)
             report(DID)
