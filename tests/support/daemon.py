@@ -19,6 +19,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 HOST = "test.example"
 LIMIT_S = 30.0
+NOWHERE = ":127.0.0.1:1\n"  # mail for other hosts is deferred at once, and nobody's DNS is asked
 
 
 def environment() -> dict[str, str]:
@@ -78,6 +79,7 @@ class Home:
         """Set it up, with an account, an assign line and a password (`NAME-password`) for every user."""
         qmtwist("setup", "--home", self.path, "--host", self.host)
         self.write("control/defaultdelivery", "./Maildir/\n")
+        self.write("control/smtproutes", NOWHERE)
         uid, gid = mail_owner()
         if os.geteuid() == 0:
             give_queue_away(f"{self.path}/queue", uid, gid)

@@ -138,6 +138,7 @@ def station(
     """A fresh town with these control files and its running daemon. Clients on 127.x may relay."""
 
     def furnish(made: Town) -> None:
+        os.unlink(f"{made.path}/control/smtproutes")
         for name, text in {"tcprules": RELAY_FOR_US, **control}.items():
             made.write(f"control/{name}", text)
         if prepare is not None:

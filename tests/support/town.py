@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from tests.support import privately
-from tests.support.daemon import LIMIT_S, Daemon, Home, environment, give_queue_away
+from tests.support.daemon import LIMIT_S, NOWHERE, Daemon, Home, environment, give_queue_away
 
 HOST = "test.example"
 FIRST_UID = 2101
@@ -78,6 +78,7 @@ class Town(Home):
             self._make_space()
         self.run("qmtwist", "setup", "--home", self.path, "--host", self.host)
         self.write("control/defaultdelivery", "./Maildir/\n")
+        self.write("control/smtproutes", NOWHERE)
         os.makedirs(os.path.join(self.top, "people"), exist_ok=True)
         lines = []
         for user in self.users:
