@@ -99,7 +99,8 @@ def test_text_records_are_told_apart(run: Run) -> None:
 @pytest.mark.parametrize(
     "command",
     ["dnsip gone.example", "dnsip far.example", "dnsip a..b", "dnsptr 192.0.2.2", "dnsptr nonsense",
-     "dnsfq gone.example", "dnsfq best.far.example", "dnsmxip gone.example", "dnsmxip null.example", "dnsmxip lost.example"],
+     "dnsfq gone.example", "dnsfq best.far.example", "dnsmxip gone.example", "dnsmxip null.example",
+     "dnsmxip lost.example"],
 )  # fmt: skip
 def test_what_is_not_there_is_a_hard_error(run: Run, command: str) -> None:
     assert run(*command.split()) == HARD
