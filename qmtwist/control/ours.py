@@ -172,7 +172,7 @@ OURS: tuple[Row, ...] = (
         "queue manager",
         "recipients at one host who get a message in one transaction",
         "send.rcptspertransaction",
-    ),
+    )._replace(maximum=10_000),  # wire.remoteorder.MANY
     Row(
         "remoteagents",
         Kind.NUMBER,

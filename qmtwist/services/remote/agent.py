@@ -179,6 +179,7 @@ class Agent:
 
     def _leave(self) -> None:
         self._staff.pool.clear()
+        self._staff.connections.end()
         self._staff.connections.when_none(self._channel.finish)
 
     def _look(self) -> None:

@@ -103,6 +103,12 @@ class Connections:
                 call()
             self._waiting.clear()
 
+    def end(self) -> None:
+        """Nobody needs any of them: cut off those that are not parting already."""
+        for connection in list(self.open):
+            if not connection.is_over:
+                connection.abort()
+
     def when_none(self, call: Callable[[], None]) -> None:
         """Call when no connection is open, which may be now."""
         if self.open:
@@ -113,7 +119,11 @@ class Connections:
     def _look(self) -> None:
         now = self.reactor.seconds()
         for connection in [connection for connection in self.open if connection.due <= now]:
-            connection.overdue()
+            try:
+                connection.overdue()
+            except Exception:  # a bug ends this connection, and nobody else's time
+                _log.failure("ending {address}", address=connection.key.address)
+                connection.abort()
         self._sweep = self.reactor.callLater(SWEEP_S, self._look) if self.open else None
 
 
