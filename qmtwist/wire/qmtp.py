@@ -40,9 +40,9 @@ class AnswerReader:
         self._buffer += data
 
     @property
-    def is_begun(self) -> bool:
-        """Whether something has come that no answer was made of."""
-        return self._left >= 0 or bool(self._buffer)
+    def has_unread(self) -> bool:
+        """Whether something has come that was not looked at."""
+        return bool(self._buffer)
 
     def next_answer(self) -> tuple[bytes, bytes] | None:
         """Letter and text of the next answer; None: it has not come.
@@ -151,7 +151,7 @@ class QmtpClient:
         assert self._state == _READY
         self._transaction, self._left = transaction, transaction.size_bytes
         self._records, self._said = [], b""
-        if self._answers.is_begun:
+        if self._answers.has_unread:
             self._event = self._lose(self._unanswered(self._spoke()), True)
         elif not transaction.recipients:
             self._event = Ended(Result((), b"D", giving_up(self._address)), True)
@@ -182,7 +182,7 @@ class QmtpClient:
             return
         sender, recipients = self._transaction.sender, self._transaction.recipients
         self._output.append(b"," + netstring(sender) + netstring(b"".join(map(netstring, recipients))))
-        self._is_early = self._answers.is_begun
+        self._is_early = self._answers.has_unread
         self.turn += 1
         self._state = _ANSWERS
 
@@ -208,7 +208,7 @@ class QmtpClient:
             except Malformed:
                 text = b"Connected to %s but its answer made no sense. Possible duplicate! (#4.5.0)\n"
                 return self._lose(self._unanswered(text % self._address), False)
-        if self._state == _OVER or not self._answers.is_begun:
+        if self._state == _OVER or not self._answers.has_unread:
             return None
         # nothing has been asked
         return self._lose(None if self._state == _READY else self._unanswered(self._spoke()), True)

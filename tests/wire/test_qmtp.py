@@ -95,6 +95,15 @@ def test_reports_are_worded_as_those_of_smtp() -> None:
     ]
 
 
+def test_the_text_of_a_success_is_what_came_with_the_first() -> None:
+    letters = [Letter(b"", [b"u", b"v"], b"hi\n"), Letter(b"", [b"u"], b"hi\n")]
+    sender = Sender(QmtpClient(b"192.0.2.1"), letters)
+    sender.run()
+    sender.receive(netstring(b"Kone") + netstring(b"Ktwo"), netstring(b"Dno"))
+    texts = [result.text for result in sender.results]
+    assert texts == [b"192.0.2.1 accepted message.\nRemote host said: one\n", b"Giving up on 192.0.2.1.\n"]
+
+
 def test_nobody_accepted_is_giving_up() -> None:
     sender = sent(b"u", b"v")
     sender.receive(netstring(b"Dno") + netstring(b"Zlater"))
@@ -141,6 +150,7 @@ def test_answers_that_never_come_defer_and_warn_of_a_duplicate(end: object, rest
     assert callable(end)
     end(sender)
     assert [result.records() for result in sender.results] == [b"Z" + DIED + b"\0"]
+    assert sender.lost == Lost(sender.results[0], False)
 
 
 def test_who_was_answered_before_the_end_keeps_the_answer() -> None:
@@ -165,13 +175,29 @@ def test_an_end_before_the_package_is_complete_risks_no_duplicate() -> None:
     assert lost.result.text == b"Connected to 192.0.2.1 but connection died. (#4.4.2)\n"
 
 
-@pytest.mark.parametrize(("size", "message"), [(2, b"hi\n"), (4, b"hi\n"), (0, b"x")])
+def test_a_large_message_leaves_in_blocks_and_a_small_one_with_its_end() -> None:
+    session = QmtpClient(b"192.0.2.1")
+    session.next_event()
+    session.begin(Transaction(b"", (b"u",), 40_003, False))
+    session.next_event()
+    session.body(b"x" * 20_000)
+    assert session.take_output() == b""
+    session.body(b"x" * 20_000)
+    assert len(session.take_output()) == 40_000 + len(b"40004:\n")
+    session.body(b"yz\n")
+    assert session.take_output() == b""
+    session.end_body()
+    assert session.take_output() == b"yz\n,0:,4:1:u,,"
+
+
+@pytest.mark.parametrize(("size", "message"), [(2, b"hi\n"), (4, b"hi\n"), (0, b"x"), (3, b"x" * 40_000)])
 def test_a_message_of_another_size_never_becomes_a_package(size: int, message: bytes) -> None:
     session = QmtpClient(b"192.0.2.1")
     session.next_event()
     session.begin(Transaction(b"", (b"u",), size, False))
     session.next_event()
     session.body(message)
+    assert session.take_output() == b""
     session.end_body()
     lost = session.next_event()
     assert isinstance(lost, Lost) and lost.result is not None
@@ -181,19 +207,21 @@ def test_a_message_of_another_size_never_becomes_a_package(size: int, message: b
 
 @pytest.mark.parametrize("answer", [b"3:Kok,", b"3", b"x"])
 def test_an_answer_before_the_question_is_not_believed(answer: bytes) -> None:
-    idle, early, middle = (QmtpClient(b"192.0.2.1") for _ in range(3))
-    for session in (idle, early, middle):
+    idle, early, middle, late = (QmtpClient(b"192.0.2.1") for _ in range(4))
+    for session in (idle, early, middle, late):
         session.next_event()
     early.begin(Transaction(b"", (b"u",), 3, False))
     early.next_event()
     middle.begin(Transaction(b"", (b"u",), 3, False))
     middle.next_event()
-    for session in (idle, early, middle):
+    for session in (idle, early, middle, late):
         session.receive(answer)
+    late.begin(Transaction(b"", (b"u",), 3, False))
     early.body(b"hi\n")
     early.end_body()
     assert idle.next_event() == Lost(None, True)
-    for session in (early, middle):
+    assert late.take_output() == b""
+    for session in (early, middle, late):
         lost = session.next_event()
         assert isinstance(lost, Lost) and lost.result is not None and lost.result.letter == b"Z"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from qmtwist.control import schema
 from qmtwist.wire.outgoing import Capabilities, Ended, Lost, Ready, StartTls, Tls, Transaction, Wait
 from qmtwist.wire.session import NEED_ANSWER, NEED_DATA
 from qmtwist.wire.smtp.client import ClientSession
@@ -365,6 +366,11 @@ def test_each_reply_and_each_block_is_a_turn_of_its_own() -> None:
         Wait.GREETING, Wait.HELLO, Wait.MAIL, Wait.RCPT, Wait.DATA, Wait.BLOCK, Wait.FINAL, Wait.NOTHING,
     ]  # fmt: skip
     assert turns == sorted(set(turns))
+
+
+def test_the_usual_time_for_a_reply_is_what_the_standard_asks_for() -> None:
+    usual_s = int(schema.ROWS["timeoutremote"].default or 0)
+    assert all(least_s <= usual_s for _, least_s in (wait.value for wait in Wait))
 
 
 def test_a_large_message_leaves_in_blocks_and_a_small_one_with_its_end() -> None:
