@@ -25,9 +25,9 @@ from qmtwist.mail.errors import Permanent
 from qmtwist.rules.mx import Target, targets
 from qmtwist.rules.smarthost import Hop
 from qmtwist.services import dns as service
+from qmtwist.services import dnsturns
 from qmtwist.services.dns import Resolver
 from qmtwist.services.dnsports import PORTS, QUERIES
-from qmtwist.services.dnsturns import ALL
 from qmtwist.wire.nameserver import NameService
 from tests.support.zone import Fault, Zone
 
@@ -339,12 +339,26 @@ async def test_a_change_of_resolv_conf_is_noticed(
 async def test_the_end_leaves_nobody_waiting(make: Callable[..., Resolver], zone: Zone, tmp_path: Path) -> None:
     zone.faults[""] = Fault.SILENT
     resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    waiting = [resolver.ask(Question(b"n%d.example" % number, Kind.A), MX) for number in range(ALL + 50)]
+    waiting = [resolver.ask(Question(b"n%d.example" % number, Kind.A), MX) for number in range(dnsturns.ALL + 50)]
     resolver.stop()
     answers = [answer for several in await gatherResults(waiting) for answer in several]
     assert {answer.status for answer in answers} == {Status.TROUBLE}
     (late,) = await resolver.ask(MX)
     assert late.status is Status.TROUBLE
+
+
+@pytest_twisted.ensureDeferred
+async def test_dead_domains_do_not_hold_up_the_others(
+    make: Callable[..., Resolver], zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dnsturns, "FRESH_S", 0.1)
+    dead = [Question(b"n%d.example" % number, Kind.A) for number in range(2 * dnsturns.FRESH)]
+    zone.faults = {question.name.decode(): Fault.SILENT for question in dead}
+    resolver = make(resolv_conf(tmp_path, zone.nameserver, options="timeout:30"))
+    waiting = [resolver.ask(question) for question in dead]
+    (answer,) = await resolver.ask(MX)
+    assert set(answer.records) == MX_RECORDS
+    assert not any(one.called for one in waiting)
 
 
 @pytest_twisted.ensureDeferred
