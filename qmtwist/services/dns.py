@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -24,7 +23,6 @@ from .dnsturns import Turns
 LOOK_AGAIN_S = 30.0  # how often at most we look whether resolv.conf has changed
 
 Take = Callable[[Answer], None]
-Result = TypeVar("Result")
 
 
 class Resolver:
@@ -81,19 +79,6 @@ class Resolver:
             else:
                 self._join(question, partial(waiting.take, place))
         return waiting.result
-
-    async def pump(self, asking: Generator[tuple[Question, ...], tuple[Answer, ...], Result]) -> Result:
-        """Answer what a rule asks (rules/mx.py) until it is content; its result.
-
-        :raises MailError: what the rule raises.
-        """
-        try:
-            questions = next(asking)
-            while True:
-                questions = asking.send(await self.ask(*questions))
-        except StopIteration as end:
-            result: Result = end.value
-            return result
 
     def _join(self, question: Question, take: Take) -> None:
         """Wait for an errand that runs already, or begin one."""

@@ -5,7 +5,6 @@ Nothing here asks the network or imports much: small programs use it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 _SIOCGIFCONF = 0x8912
@@ -35,18 +34,6 @@ def own_addresses() -> frozenset[bytes]:
         return frozenset([bytes(4), bytes(16), *(address for name, address in named if is_up(name))])
     finally:
         sock.close()
-
-
-def own_test(more: Iterable[bytes] = ()) -> Callable[[str], bool]:
-    """A function that says whether an address (`"192.0.2.1"`, `"2001:db8::1"`) is ours.
-
-    `more` are the lines of control/localaddresses. The interfaces are looked at once, now: make it anew when they may
-    have changed.
-
-    :raises OSError: the kernel does not tell.
-    """
-    own = own_addresses() | {packed for line in more if (packed := pack(line.decode("ascii", "replace").strip()))}
-    return lambda address: pack(address) in own
 
 
 def pack(address: str) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.store import interfaces
-from qmtwist.store.interfaces import own_addresses, own_test, pack
+from qmtwist.store.interfaces import own_addresses, pack
 
 
 def test_loopback_and_the_unspecified_addresses_are_ours() -> None:
@@ -40,14 +40,6 @@ def test_an_interface_that_has_gone_is_not_up() -> None:
 def test_a_kernel_without_ipv6_has_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interfaces, "_PROC_INET6", "/nonexistent")
     assert {len(address) for address in own_addresses() - {bytes(16)}} == {4}
-
-
-def test_addresses_of_a_router_before_us_are_ours_too() -> None:
-    is_own = own_test([b"192.0.2.9", b" 2001:DB8::9 ", b"nonsense", b"\xff"])
-    ours = ["127.0.0.1", "0.0.0.0", "::", "192.0.2.9", "2001:db8::9", "::ffff:127.0.0.1"]
-    assert [is_own(address) for address in ours] == [True] * 6
-    others = ["203.0.113.1", "2001:db8::8", "127.0.0.2", "nonsense", ""]
-    assert [is_own(address) for address in others] == [False] * 5
 
 
 @given(st.text(max_size=50))
