@@ -24,12 +24,12 @@ def serve_daemon(home: str, descriptor: int) -> int:
     reactor: Any = epollreactor.EPollReactor()  # type: ignore[no-untyped-call]
     installReactor(reactor)  # type: ignore[no-untyped-call]
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)
-    from .remote.agent import Agent  # what it imports may ask for a reactor
+    from .remote.agent import IDLE_LIMIT, Agent  # what it imports may ask for a reactor
 
-    descriptors.raise_limit(DESCRIPTORS)
+    idle_limit = min(IDLE_LIMIT, descriptors.raise_limit(DESCRIPTORS) // 4)
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
-    agent = Agent(reactor, home, connection, lambda: reactor.callLater(0, reactor.stop))
+    agent = Agent(reactor, home, connection, lambda: reactor.callLater(0, reactor.stop), idle_limit)
     # A terminal's INT is for the daemon, which tells us when to go; so does a supervisor's TERM to all of us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

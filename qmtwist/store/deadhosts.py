@@ -70,8 +70,9 @@ class DeadHosts:
     OSError; the rest is for tools, which say what went wrong.
     """
 
-    def __init__(self, path: str) -> None:
-        """`path` is that of tcpto (store/queue/layout)."""
+    def __init__(self, path: str, lock_tries: int = _LOCK_TRIES) -> None:
+        """`path` is that of tcpto (store/queue/layout). Who has other things to do tries less often for the lock."""
+        self._tries = lock_tries
         self.paths = (path, path + "6")
 
     def is_dead(self, address: str, now: int, pid: int) -> bool:
@@ -82,7 +83,7 @@ class DeadHosts:
         """
         path, form, packed = self._place(address)
         try:
-            with _locked(path, os.O_RDONLY) as descriptor:
+            with _locked(path, os.O_RDONLY, self._tries) as descriptor:
                 found = _find(form, _read(form, descriptor), packed)
         except OSError:
             return False
@@ -94,7 +95,7 @@ class DeadHosts:
         """A connection attempt ran into its timeout. Several within two minutes count once."""
         path, form, packed = self._place(address)
         try:
-            with _locked(path, os.O_RDWR) as descriptor:
+            with _locked(path, os.O_RDWR, self._tries) as descriptor:
                 records = _read(form, descriptor)
                 place = _renewed(form, records, packed, now)
                 if place is not None:
@@ -108,11 +109,11 @@ class DeadHosts:
         """An attempt ended in any other way: the count of the address is 0 again."""
         path, form, packed = self._place(address)
         try:
-            with _locked(path, os.O_RDONLY) as descriptor:
+            with _locked(path, os.O_RDONLY, self._tries) as descriptor:
                 found = _find(form, _read(form, descriptor), packed)
             if found is None or not form.timeouts(found[1]):
                 return  # as nearly always
-            with _locked(path, os.O_RDWR) as descriptor:
+            with _locked(path, os.O_RDWR, self._tries) as descriptor:
                 found = _find(form, _read(form, descriptor), packed)
                 if found is not None:
                     os.pwrite(descriptor, b"\0", found[0] * form.size + form.address)
@@ -125,7 +126,7 @@ class DeadHosts:
         :raises OSError: a file cannot be written, or tcpto is missing; `filename` says which.
         """
         for path, form in self._files():
-            with _locked(path, os.O_WRONLY) as descriptor:
+            with _locked(path, os.O_WRONLY, self._tries) as descriptor:
                 os.pwrite(descriptor, bytes(form.size * RECORDS), 0)
                 os.ftruncate(descriptor, form.size * RECORDS)
 
@@ -136,7 +137,7 @@ class DeadHosts:
         """
         found = []
         for path, form in self._files():
-            with _locked(path, os.O_RDONLY) as descriptor:
+            with _locked(path, os.O_RDONLY, self._tries) as descriptor:
                 records = _read(form, descriptor)
             for record in records:
                 if form.timeouts(record):
@@ -158,7 +159,7 @@ class DeadHosts:
 
 
 @contextmanager
-def _locked(path: str, flags: int) -> Iterator[int]:
+def _locked(path: str, flags: int, tries: int) -> Iterator[int]:
     """An open file that nobody else reads or writes meanwhile.
 
     Others hold the lock for microseconds. Who holds it longer hangs, and must not hang us too.
@@ -167,7 +168,7 @@ def _locked(path: str, flags: int) -> Iterator[int]:
     """
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        for _ in range(_LOCK_TRIES):
+        for _ in range(tries):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break

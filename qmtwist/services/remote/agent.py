@@ -34,6 +34,7 @@ from .route import Router, Rules
 
 LOOK_S = 0.2  # at the end: is the daemon still there to hear a report?
 FINISH_S = 15.0  # longer than the daemon waits (services.remoteagent.STOP_S)
+IDLE_LIMIT = 1000  # connections kept
 NO_CONTROL = b"Unable to read control files. (#4.3.0)\n"
 NO_MESSAGE = b"qmail-spawn unable to open message. (#4.3.0)\n"
 
@@ -48,7 +49,12 @@ class Agent:
     """Made once in its process; lives until the daemon has hung up and what was begun is done (`on_end`)."""
 
     def __init__(
-        self, reactor: IAgentReactor, home: str, connection: socket.socket, on_end: Callable[[], None]
+        self,
+        reactor: IAgentReactor,
+        home: str,
+        connection: socket.socket,
+        on_end: Callable[[], None],
+        idle_limit: int = IDLE_LIMIT,
     ) -> None:
         self._reactor = reactor
         self._home = home
@@ -58,9 +64,16 @@ class Agent:
         self._is_ending = False
         self._channel = FdChannel(reactor, connection, self._take, self._lost, self.end)
         connections = Connections(reactor, self._note)
-        dead = DeadHosts(Layout(f"{home}/queue").tcpto)
+        dead = DeadHosts(Layout(f"{home}/queue").tcpto, lock_tries=2)  # all sessions wait meanwhile
         self._staff = Staff(
-            reactor, connections, Pool(connections), OutgoingTls(), FailedHandshakes(), dead, time.time, os.getpid()
+            reactor,
+            connections,
+            Pool(connections, idle_limit),
+            OutgoingTls(),
+            FailedHandshakes(),
+            dead,
+            time.time,
+            os.getpid(),
         )
         self._resolver: Resolver | None = None
         self._router: Router | None = None  # None: control/ has never been usable
@@ -193,6 +206,8 @@ class Agent:
                 self._reactor.callLater(LOOK_S, self._look)
 
     def _lost(self) -> None:
+        if self._resolver is not None:
+            self._resolver.stop()
         self._on_end()
 
 

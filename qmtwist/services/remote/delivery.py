@@ -91,7 +91,7 @@ class Delivery:
 
     def start(self) -> None:
         """Look for the route, and go on from there."""
-        self._router.find(self._order.host, self._guarded)
+        self._router.find(self._order.host, self._found)
 
     def go(self) -> None:
         """The slot is there."""
@@ -121,13 +121,6 @@ class Delivery:
 
     # -- the way to a connection
 
-    def _guarded(self, found: Route | MailError) -> None:
-        try:
-            self._found(found)
-        except Exception:
-            _log.failure("delivering to {host!r}", host=self._order.host)
-            self._defer(BUG)
-
     def _found(self, found: Route | MailError) -> None:
         if self._done is None:
             return
@@ -140,6 +133,14 @@ class Delivery:
         self._next()
 
     def _next(self) -> None:
+        """Go to the next host. A guard post: what goes wrong here delays this message, and nobody else's."""
+        try:
+            self._try_next()
+        except Exception:
+            _log.failure("delivering to {host!r}", host=self._order.host)
+            self._defer(BUG)
+
+    def _try_next(self) -> None:
         """Use an idle connection to the next host, or connect to the first that is not known to be dead."""
         staff = self._staff
         while self._targets:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 BLOCK_BYTES = 65536
 SCAN_BYTES = 1 << 20
 """A larger message in a file counts as eight-bit and is not read for it: any may be declared so. (RFC 6152)"""
+READ_BYTES = 16384
+"""A message of up to so many bytes is taken into memory."""
 
 
 class Unreadable(Exception):
@@ -17,7 +19,7 @@ class Unreadable(Exception):
 class Message:
     """Made with the order; `close` it when the transaction is over. It may be read several times, one after the other.
 
-    `size` is in bytes, as stored.
+    `size` is in bytes, as stored. What is small is read at once: nobody waits for a page, and a descriptor is free.
     """
 
     __slots__ = ("_content", "_descriptor", "size")
@@ -25,11 +27,24 @@ class Message:
     def __init__(self, content: bytes | None, descriptor: int | None) -> None:
         """Takes the descriptor over. One of the two is given.
 
-        :raises OSError: the descriptor is no file.
+        :raises OSError: the descriptor is no file, or cannot be read.
         """
         self._content = content
         self._descriptor = descriptor
-        self.size = len(content) if content is not None else _size_of(descriptor)
+        if content is not None:
+            self.size = len(content)
+            return
+        assert descriptor is not None
+        try:
+            self.size = os.fstat(descriptor).st_size
+            if self.size <= READ_BYTES:
+                self._content = os.pread(descriptor, READ_BYTES + 1, 0)
+        except OSError:
+            self.close()
+            raise
+        if self._content is not None:
+            self.size = len(self._content)
+            self.close()
 
     @property
     def small(self) -> bytes | None:
@@ -73,12 +88,3 @@ class Message:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _size_of(descriptor: int | None) -> int:
-    assert descriptor is not None
-    try:
-        return os.fstat(descriptor).st_size
-    except OSError:
-        os.close(descriptor)
-        raise

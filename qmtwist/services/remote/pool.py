@@ -8,15 +8,13 @@ from .connection import Connection, Connections, Key
 
 
 class Pool:
-    """The idle connections of an agent (connection.Client). The one that was used last is used next."""
+    """The idle connections of an agent (connection.Client), at most `limit`. The one used last is used next."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, limit: int) -> None:
         self._connections = connections
+        self._limit = limit
         self._idle: dict[Key, list[Connection]] = {}
-
-    def has(self, key: Key) -> bool:
-        """Whether there is one to take."""
-        return key in self._idle
+        self._all: dict[Connection, None] = {}  # the one that was used longest ago first
 
     def take(self, key: Key) -> Connection | None:
         """An idle connection, which is the caller's from now on; None: there is none."""
@@ -24,6 +22,7 @@ class Pool:
         if idle is None:
             return None
         connection = idle.pop()
+        del self._all[connection]
         if not idle:
             del self._idle[key]
         return connection
@@ -36,18 +35,20 @@ class Pool:
         connection.client = self
         connection.wait_until(self._connections.reactor.seconds() + idle_s)
         self._idle.setdefault(connection.key, []).append(connection)
+        self._all[connection] = None
+        if len(self._all) > self._limit:
+            self.waited(next(iter(self._all)))
 
     def clear(self) -> None:
         """Part with all of them."""
-        idle, self._idle = self._idle, {}
-        for connections in idle.values():
-            for connection in connections:
-                connection.quit()
+        everyone, self._all, self._idle = self._all, {}, {}
+        for connection in everyone:
+            connection.quit()
 
     # -- connection.Client
 
     def waited(self, connection: Connection) -> None:
-        """Nobody wanted it."""
+        """Nobody wanted it, or others need its place."""
         self._remove(connection)
         connection.quit()
 
@@ -68,8 +69,9 @@ class Pool:
         """Not for an idle one."""
 
     def _remove(self, connection: Connection) -> None:
-        idle = self._idle.get(connection.key)
-        if idle is not None and connection in idle:
+        if connection in self._all:
+            del self._all[connection]
+            idle = self._idle[connection.key]
             idle.remove(connection)
             if not idle:
                 del self._idle[connection.key]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmtwist.services.remote.message import BLOCK_BYTES, READ_BYTES, SCAN_BYTES, Message, Unreadable
+
+
+def in_file(path: Path, content: bytes) -> Message:
+    path.write_bytes(content)
+    return Message(None, os.open(path, os.O_RDONLY))
+
+
+@given(st.binary(max_size=50), st.sampled_from([1, 400, 4000, 10_000]))
+def test_what_came_with_the_order_is_given_as_it_came(piece: bytes, times: int) -> None:
+    message = Message(piece * times, None)
+    assert message.size == len(piece) * times
+    assert b"".join(message.blocks()) == piece * times
+    assert message.is_eight_bit() == any(byte > 127 for byte in piece)
+    assert message.small in (None, piece * times)
+
+
+@pytest.mark.parametrize("size", [0, 1, READ_BYTES, READ_BYTES + 1, BLOCK_BYTES, 3 * BLOCK_BYTES + 1])
+def test_a_file_is_given_as_it_is_and_twice(tmp_path: Path, size: int) -> None:
+    content = bytes(number % 128 for number in range(size))
+    message = in_file(tmp_path / "m", content)
+    for _ in range(2):
+        assert b"".join(message.blocks()) == content
+    assert (message.size, message.is_eight_bit()) == (size, False)
+    message.close()
+    message.close()
+
+
+def test_a_small_file_is_closed_when_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(b"x" * READ_BYTES)
+    descriptor = os.open(tmp_path / "m", os.O_RDONLY)
+    message = Message(None, descriptor)
+    with pytest.raises(OSError):
+        os.fstat(descriptor)
+    assert message.small == b"x" * READ_BYTES
+
+
+@pytest.mark.parametrize("at", [0, BLOCK_BYTES, SCAN_BYTES - 1])
+def test_eight_bits_are_found_anywhere(tmp_path: Path, at: int) -> None:
+    content = bytearray(b"x" * SCAN_BYTES)
+    content[at] = 200
+    message = in_file(tmp_path / "m", bytes(content))
+    assert message.is_eight_bit()
+    message.close()
+
+
+def test_a_file_that_has_become_shorter_cannot_be_read(tmp_path: Path) -> None:
+    message = in_file(tmp_path / "m", b"x" * 100_000)
+    os.truncate(tmp_path / "m", 70_000)
+    with pytest.raises(Unreadable):
+        list(message.blocks())
+    message.close()
+
+
+def test_what_is_no_file_is_refused_and_closed(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    with pytest.raises(OSError):
+        Message(None, descriptor)
+    with pytest.raises(OSError):
+        os.fstat(descriptor)
