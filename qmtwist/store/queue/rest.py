@@ -45,7 +45,7 @@ def put_to_rest(layout: Layout, messages: Sequence[Resting]) -> None:
         if waiting:
             sync_filesystem(layout.queue)
         for message in waiting:
-            _write_info(layout, message)
+            os.rename(_staging(layout, message.number), layout.info(message.number))
         if messages:  # an info file that was found may never have been synced
             sync_filesystem(layout.queue)
     except OSError:
@@ -61,14 +61,6 @@ def _is_at_rest(layout: Layout, number: int) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _write_info(layout: Layout, message: Resting) -> None:
-    staging = _staging(layout, message.number)
-    durable.unlink_quietly(staging)
-    durable.create(staging, encode_info(message.sender), 0o600)
-    os.utime(staging, (message.birth, message.birth))
-    os.rename(staging, layout.info(message.number))
 
 
 def _staging(layout: Layout, number: int) -> str:
@@ -104,6 +96,9 @@ def _write_parts(layout: Layout, message: Resting) -> None:
     durable.unlink_quietly(layout.bounce(number))
     if message.paragraphs:
         _write(layout.bounce(number), message.paragraphs, 0o600)
+    staging = _staging(layout, number)
+    _write(staging, encode_info(message.sender), 0o600)
+    os.utime(staging, (message.birth, message.birth))
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
