@@ -35,6 +35,7 @@ from bench.sink import Sink
 
 SESSIONS = 20
 TARGET = 1.3
+TARPIT = "127.67.0.1"
 
 
 class Scale(NamedTuple):
@@ -87,7 +88,7 @@ def tarpit(port: int) -> Iterator[None]:
     """A listener that lets everybody connect and never says a word."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((hole_address(0), port))
+        listener.bind((TARPIT, port))
         listener.listen(4096)
         yield
 
@@ -127,7 +128,7 @@ def spread(peer: Qmtwist, sink: Sink, scale: Scale, with_holes: bool) -> float:
 
 def behind(peer: Qmtwist, sink: Sink, scale: Scale, with_tarpit: bool) -> float:
     """Seconds until the others are out."""
-    smtproutes = f"tarpit.example:[{hole_address(0)}]:{sink.port}\n:[127.0.0.1]:{sink.port}"
+    smtproutes = f"tarpit.example:[{TARPIT}]:{sink.port}\n:[127.0.0.1]:{sink.port}"
     with tarpit(sink.port), running(peer, sink, smtproutes):
         if with_tarpit:
             send(peer, Load(20, scale.stuck), "user@tarpit.example")

@@ -67,17 +67,22 @@ def deferrals(log: str) -> int:
         return sum(b": deferral: " in line for line in stream)
 
 
+def at_rest(queue: str) -> int:
+    """How many messages are in queue files."""
+    return sum(len(os.listdir(f"{queue}/info/{part}")) for part in os.listdir(f"{queue}/info"))
+
+
 def defer(peer: Qmtwist, count: int) -> None:
-    """Send messages whose destination is down, and wait until each has been tried.
+    """Send messages whose destination is down, and wait until each has been tried and put to rest.
 
     :raises TimeoutError: they were not.
     """
-    before = deferrals(peer.log)
+    before, queue = deferrals(peer.log), f"{peer.home}/queue"
     send(peer, Load(INJECTORS, count), RECIPIENT)
     deadline = time.monotonic() + DEFERRAL_LIMIT_S
-    while (now := deferrals(peer.log) - before) < count:
+    while (tried := deferrals(peer.log) - before) < count or at_rest(queue) < count:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{now} of {count} messages were tried")
+            raise TimeoutError(f"{tried} of {count} messages were tried, {at_rest(queue)} are at rest")
         time.sleep(0.5)
     settle(peer, 60.0)
 
