@@ -394,11 +394,15 @@ class QmtpPeer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._listener.close()
+        self.hang_up()
+        for thread in self._threads:
+            thread.join(10)
+
+    def hang_up(self) -> None:
+        """End all conversations."""
         for opened in self._open:
             with contextlib.suppress(OSError):
                 opened.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
 
     def __enter__(self) -> QmtpPeer:
         return self

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.daemon import LIMIT_S, environment, free_port, running
-from tests.support.network import BlackHole, private_network
+from tests.support.network import BlackHole, has_ipv6, private_network
 from tests.support.peers import Peer, QmtpPeer, reply, stall
 from tests.support.processes import tree
 from tests.support.remote import Station, station, wait_until
@@ -165,6 +165,21 @@ def test_down_hosts_are_left_alone(office: Station, peer: Peer) -> None:
     since = office.alarm()
     assert office.outcome("x@down.example", since).startswith("success: ")
     assert office.town.run("qmail-tcpto") == ""
+
+
+def test_down_hosts_are_remembered_over_ipv6_too(office: Station) -> None:
+    """S219."""
+    if not has_ipv6():
+        pytest.skip("no IPv6 here")
+    with BlackHole("::1") as hole:
+        office.control(smtproutes=f"down6.example:[::1]:{hole.port}\n")
+        office.send("x@down6.example")
+        assert office.outcome("x@down6.example").startswith(
+            "deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection."
+        )
+        assert re.fullmatch(r"::1 timed out \d+ seconds ago; # recent timeouts: 1\n", office.town.run("qmail-tcpto"))
+        office.town.run("qmail-tcpok")
+        assert office.town.run("qmail-tcpto") == ""
 
 
 def test_what_is_in_a_message_arrives(office: Station, peer: Peer) -> None:

@@ -14,13 +14,16 @@ import pytest
 
 from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.records import encode_info, encode_recipients
+from tests.support.daemon import running
 from tests.support.network import BlackHole
-from tests.support.peers import Peer, stall
+from tests.support.peers import Peer, after, stall
 from tests.support.processes import is_running
 from tests.support.remote import RELAY_FOR_US, Station, station, wait_until
 from tests.support.town import Town, town
 
 pytestmark = pytest.mark.system
+
+JOE = "joe@test.example"
 
 
 def fill_queue(made: Town, count: int, domain: str) -> None:
@@ -67,7 +70,7 @@ def test_ten_thousand_messages_for_a_tarpit_leave_the_rest_flowing() -> None:
             wait_until(lambda: tarpit.current >= 2, lambda: "\n".join(office.log[-20:]))
             started = time.monotonic()
             names = [f"g{number}@good{number % 10}.example" for number in range(200)]
-            office.send_many(("joe@test.example", name, b"Subject: x\n\n") for name in names)
+            office.send_many((JOE, name, b"Subject: x\n\n") for name in names)
             wait_until(lambda: len(good.messages) >= 200, lambda: "\n".join(office.log[-20:]))
             took = time.monotonic() - started
             assert sorted(good.recipients()) == sorted(name.encode() for name in names)
@@ -86,10 +89,10 @@ def test_black_holes_hold_no_slots() -> None:
         office = stack.enter_context(
             killed_at_the_end(lambda made: None, smtproutes=routes, timeoutconnect="60\n", timeoutremote="60\n")
         )
-        office.send_many(("joe@test.example", f"x@h{number}.hole.example", b"Subject: x\n\n") for number in range(60))
+        office.send_many((JOE, f"x@h{number}.hole.example", b"Subject: x\n\n") for number in range(60))
         office.wait_for(lambda line: line.startswith("status: ") and line.endswith(" remote 20/20"))
         names = [f"g@good{number}.example" for number in range(40)]
-        office.send_many(("joe@test.example", name, b"Subject: x\n\n") for name in names)
+        office.send_many((JOE, name, b"Subject: x\n\n") for name in names)
         wait_until(lambda: len(good.messages) >= 40, lambda: "\n".join(office.log[-20:]), 20)
         assert not [line for line in office.log if "remote 21/20" in line]
 
@@ -107,7 +110,7 @@ def test_thirty_killed_agents_lose_nothing() -> None:
 
         def send_more() -> None:
             names = [f"m{len(sent) + number}@d{number}.example" for number in range(20)]
-            office.send_many(("joe@test.example", name, name.encode() + b"\n") for name in names)
+            office.send_many((JOE, name, name.encode() + b"\n") for name in names)
             sent.extend(names)
 
         def progress(before: int) -> bool:
@@ -141,3 +144,48 @@ def test_thirty_killed_agents_lose_nothing() -> None:
         assert len(peer.messages) - len(sent) <= outcomes["deferral"]
         assert sum("lost qmail-rspawn" in line for line in office.log) == 30
         assert not [line for line in office.log if "Traceback" in line or "Unhandled" in line]
+
+
+def test_a_stop_waits_for_nobody_and_what_was_under_way_is_tried_by_the_successor() -> None:
+    """TERM while 20 deliveries hang: it ends within its time, in order, and nothing is lost or delivered twice."""
+    with Peer(greeting=stall) as slow, Peer(dot=after(1.0, b"250 ok\r\n")) as late, town("joe") as made:
+        made.write("control/tcprules", RELAY_FOR_US)
+        made.write("control/smtproutes", f".slow.example:{slow.route}\n:{late.route}\n")
+        made.write("control/timeoutremote", "600\n")
+        office = Station(made)
+        with running(office):
+            office.send_many((JOE, f"x@d{number}.slow.example", b"x\n") for number in range(15))
+            office.send("x@late.example", sender=JOE)
+            wait_until(lambda: slow.current == 15 and late.messages, lambda: "\n".join(office.log[-20:]))
+            started = time.monotonic()
+            office.stop()
+            assert time.monotonic() - started < 25
+            assert office.log[-1] == "status: exiting"
+        slow.acts.clear()
+        with running(office):
+            office.alarm()
+            wait_until(lambda: office.queued() == 0)
+        assert sorted(slow.recipients()) == sorted(b"x@d%d.slow.example" % number for number in range(15))
+        assert late.recipients() == [b"x@late.example"]
+
+
+def test_a_killed_server_loses_nothing_that_was_to_go_out() -> None:
+    """kill -9 of all of it under load, three times: every message arrives, some of them twice."""
+    with Peer(delay_s=0.01) as peer, town("joe") as made:
+        made.write("control/tcprules", RELAY_FOR_US)
+        made.write("control/smtproutes", f":{peer.route}\n")
+        office = Station(made)
+        sent: list[str] = []
+        for _ in range(3):
+            office.start()
+            names = [f"m{len(sent) + number}@d{number % 7}.example" for number in range(60)]
+            before = len(peer.messages)
+            office.send_many((JOE, name, b"x\n") for name in names)
+            sent += names
+            wait_until(lambda before=before: len(peer.messages) >= before + 10, lambda: "\n".join(office.log[-20:]))
+            office.kill()
+        with running(office):
+            office.alarm()
+            wait_until(lambda: office.queued() == 0, lambda: "\n".join(office.log[-20:]))
+        assert set(peer.recipients()) == {name.encode() for name in sent}
+        assert len(peer.messages) < 2 * len(sent)
