@@ -89,11 +89,13 @@ class Router:
         settings = self.rules.settings
         policy = _policy(host, settings)
         hop = smarthost.next_hop(host, settings.smtproutes, settings.qmtproutes)
-        asking = mx.targets(hop, self._is_own, self.rules.families, random.shuffle)
+        chance = _Chance()
+        asking = mx.targets(hop, self._is_own, self.rules.families, chance.shuffle)
         route = Route(hop, policy, tlspolicy.usable(policy, await self._ask(asking)))
-        if len(self._kept) >= KEPT_ROUTES:
-            self._kept.clear()
-        self._kept[host] = self._reactor.seconds(), route
+        if not chance.has_decided:
+            if len(self._kept) >= KEPT_ROUTES:
+                self._kept.clear()
+            self._kept[host] = self._reactor.seconds(), route
         return route
 
     async def _ask(self, asking: Asking) -> list[Target]:
