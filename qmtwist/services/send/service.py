@@ -35,7 +35,7 @@ SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
 NOTE_DELAY_S = 0.2  # the longest that an end mark waits for a commit to ride with
 CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
 CROWD = 20_000  # messages in motion, above which what is set aside rests in files
-OPENED_IN_A_ROW = 64  # messages; then others may use the reactor
+OPENED_IN_A_ROW, OPENING_S = 64, 0.02  # messages, seconds; then others may use the reactor
 
 
 class QueueManager:
@@ -148,13 +148,13 @@ class QueueManager:
     def _pump(self) -> None:
         self._is_pumping = False
         self._remote.look()
-        now = self.now()
+        now, began = self.now(), self._reactor.seconds()
         opened = 0
         while (order := self.machine.next_order(now)) is not None:
             if isinstance(order, Open):
                 self._open(order, now)
                 opened += 1
-                if opened >= OPENED_IN_A_ROW:
+                if opened >= OPENED_IN_A_ROW or self._reactor.seconds() - began > OPENING_S:
                     self.pump_soon()
                     break
             else:
