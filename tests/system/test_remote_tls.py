@@ -57,6 +57,8 @@ FAULTS = {
     "inject": {"starttls": inject},
     "pieces": {"starttls": inject_in_pieces},
 }
+# Their first messages are sent before everything else.
+SLOW = tuple(f"{name}-{level}.example" for name in ("stall", "silent") for level in ("may", "encrypt"))
 # Certificates, by domain: which of them is good enough for `verify`.
 GOOD = ("signed.example",)
 BAD = ("selfsigned.example", "expired.example", "othername.example", "unknown.example")
@@ -114,11 +116,15 @@ def scene() -> Iterator[Scene]:
                 prepare=lambda made: made.write("control/authority.pem", authority.pem.decode()),
             )
         )
+        for domain in SLOW:
+            office.send(f"x@{domain}", sender="joe@test.example", message=SECRET)
         yield Scene(office, peers)
 
 
 def sent(scene: Scene, domain: str) -> str:
     """Send one message; the outcome of its first delivery."""
+    if domain in SLOW:
+        return scene.office.outcome(f"x@{domain}", 0, ENOUGH_S)
     since = scene.office.mark()
     scene.office.send(f"x@{domain}", sender="joe@test.example", message=SECRET)
     return scene.office.outcome(f"x@{domain}", since, ENOUGH_S)
@@ -195,7 +201,7 @@ def test_a_handshake_that_fails_costs_no_mail_where_clear_text_is_allowed(scene:
     outcome = sent(scene, f"{name}-may.example")
     assert outcome.partition(":")[0] in ("success", "deferral")
     for _ in range(3):
-        if outcome.startswith("success: "):
+        if outcome.startswith("success: ") or name == "silent":
             break
         outcome = office.outcome(f"x@{name}-may.example", office.alarm(), ENOUGH_S)
     if name in ("silent", "inject", "pieces"):
