@@ -79,14 +79,8 @@ class Agent:
         self._router: Router | None = None  # None: control/ has never been usable
 
     def start(self) -> None:
-        """Greet the daemon, read control/, and forget which hosts were dead, as qmail-rspawn does."""
+        """Greet the daemon and read control/."""
         self._channel.send(spawn.frame(spawn.HELLO, 0, b"%d" % spawn.VERSION))
-        try:
-            self._staff.dead.clear()
-        except (FileNotFoundError, PermissionError):
-            pass  # without the table nobody is dead; and who started again after root was given up may not write it
-        except OSError as error:
-            self._note(f"warning: unable to clear queue/lock/tcpto: {error}".encode())
         self._reload()
 
     # -- control/
