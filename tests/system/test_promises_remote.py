@@ -205,6 +205,25 @@ def test_a_lone_cr_smuggles_nothing(office: Station, peer: Peer) -> None:
     assert peer.messages[0].body.endswith(b"after\r\n")
 
 
+def test_addresses_give_no_commands(office: Station, peer: Peer) -> None:
+    """An address with a line end is refused before anything of it is sent; others go out quoted."""
+    office.control(smtproutes=f":{peer.route}\n")
+    for recipient, sender in (
+        ("a\r\nRSET\r\n@far.example", JOE),
+        ("a@far.example\r\nRSET", JOE),
+        ("a@far.example", f"joe\nRSET@{H}"),
+    ):
+        since = office.mark()
+        office.queue(recipient, sender)
+        told = office.wait_for(lambda line: line.startswith("delivery ") and "did_" not in line, since)
+        assert "has_a_character_that_cannot_be_sent_in_SMTP" in told and ": failure: " in told
+        office.wait_for_rest()
+    assert not [line for line in peer.commands if line.startswith((b"RSET", b"RCPT"))]
+    office.queue('a "b"\\c@far.example', JOE)
+    wait_until(lambda: peer.messages)
+    assert b'RCPT TO:<"a \\"b\\"\\\\c"@far.example>' in peer.commands
+
+
 def test_recipients_at_one_host(office: Station, peer: Peer) -> None:
     """S221: they share a transaction; those of a VERP sender get one each. Each has its own delivery in the log."""
     office.control(smtproutes=f":{peer.route}\n")

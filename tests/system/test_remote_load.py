@@ -16,7 +16,7 @@ from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.records import encode_info, encode_recipients
 from tests.support.daemon import running
 from tests.support.network import BlackHole
-from tests.support.peers import Peer, after, stall
+from tests.support.peers import DEFAULT, Peer, after, stall
 from tests.support.processes import is_running
 from tests.support.remote import RELAY_FOR_US, Station, station, wait_until
 from tests.support.town import Town, town
@@ -144,6 +144,55 @@ def test_thirty_killed_agents_lose_nothing() -> None:
         assert len(peer.messages) - len(sent) <= outcomes["deferral"]
         assert sum("lost qmail-rspawn" in line for line in office.log) == 30
         assert not [line for line in office.log if "Traceback" in line or "Unhandled" in line]
+
+
+@pytest.mark.parametrize("extensions", [DEFAULT, ("SIZE",)], ids=["pipelining", "lockstep"])
+def test_each_of_five_hundred_recipients_gets_his_own_answer(extensions: tuple[str, ...]) -> None:
+    """One message; the peer refuses every fifth for good and every seventh for now, in transactions of 50."""
+    with Peer(extensions=extensions) as peer, station("joe", smtproutes=f":{peer.route}\n") as office:
+        names = [f"r{number}@many.example" for number in range(500)]
+        wanted = {}
+        for number, name in enumerate(names):
+            wanted[name] = "failure" if number % 5 == 0 else "deferral" if number % 7 == 0 else "success"
+            if wanted[name] != "success":
+                peer.verdicts[name.encode()] = b"%d no %d\r\n" % (550 if wanted[name] == "failure" else 450, number)
+        office.send(*names, sender=JOE)
+        wait_until(lambda: told(office) == 500, lambda: "\n".join(office.log[-20:]))
+        for number, name in enumerate(names):
+            ((outcome, _, _),) = office.attempts(name)
+            assert outcome.startswith(f"{wanted[name]}: "), name
+            assert wanted[name] == "success" or f"_no_{number}/" in outcome
+        taken = [name for name in names if wanted[name] == "success"]
+        assert sorted(peer.recipients()) == sorted(name.encode() for name in taken)
+        assert len(peer.messages) == 10
+        peer.verdicts.clear()
+        office.alarm()
+        (bounce,) = office.wait_for_messages("joe", 1)
+        assert bounce.count(b"\n127.0.0.1 does not like recipient.\n") == 100
+        later = [name.encode() for name in names if wanted[name] == "deferral"]
+        assert sorted(peer.recipients()) == sorted([*(name.encode() for name in taken), *later])
+
+
+def told(office: Station) -> int:
+    """How many deliveries have been reported."""
+    return sum(line.startswith("delivery ") for line in list(office.log))
+
+
+def test_the_number_of_slots_can_be_changed_meanwhile() -> None:
+    """concurrencyremote 0 holds all mail for others; after HUP so much goes out at once as the file says."""
+    with Peer(delay_s=0.03) as peer, station("joe", smtproutes=f":{peer.route}\n", concurrencyremote="0\n") as office:
+        office.send_many((JOE, f"x@d{number}.example", b"x\n") for number in range(40))
+        office.send(JOE)
+        office.wait_for_messages("joe", 1)
+        assert not peer.connections
+        since = office.mark()
+        office.control(concurrencyremote="3\n")
+        wait_until(lambda: len(peer.messages) >= 15, lambda: "\n".join(office.log[-20:]))
+        office.control(concurrencyremote="20\n")
+        wait_until(lambda: len(peer.messages) == 40, lambda: "\n".join(office.log[-20:]))
+        office.wait_for_rest()
+        lines = [line for line in office.log[since:] if line.startswith("status: ")]
+        assert not [line for line in lines if line.endswith("/3") and int(line.split()[-1].split("/")[0]) > 3]
 
 
 def test_a_stop_waits_for_nobody_and_what_was_under_way_is_tried_by_the_successor() -> None:
