@@ -6,6 +6,17 @@
 A real agent process, fed over a socketpair as the daemon does: as many transactions as there are sessions, each of
 which gets its slot as soon as it asks. They go by route to Postfix's smtp-sink on loopback. `--alone` makes a new
 connection for every transaction. CPU time is that of the agent alone; it shares the machine with sink and driver.
+
+2-core virtual machine, Linux 6.18, Python 3.11; medians of three runs, 4096-byte messages unless another size is named:
+
+| sessions | what | transactions/s | CPU ms each |
+|---|---|---|---|
+| 20 | connections used again | 7,800 | 0.11 |
+| 100 | connections used again | 7,500 | 0.09 |
+| 20 | a connection for each | 2,650 | 0.33 |
+| 20 | 50 recipients each | 1,430 (71,000 recipients/s) | 0.66 |
+| 20 | 100,000 bytes | 2,000 | 0.32 |
+| 20 | 10,000,000 bytes | 22 | 28 |
 """
 
 from __future__ import annotations
