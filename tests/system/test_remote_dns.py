@@ -186,7 +186,7 @@ def received(net: Net, address: str, recipient: str) -> int:
     ],
 )
 def test_mail_finds_its_host(net: Net, domain: str, address: str) -> None:
-    """By preference, past hosts that are closed, busy or silent, and past DNS servers that fail, lie or are lame."""
+    """S218, S222: by preference, past closed, busy and silent hosts, and DNS servers that fail, lie or are lame."""
     outcome = sent(net, domain, "found")
     assert outcome.startswith(f"success: {address}_accepted_message./Remote_host_said:_250_2.0.0_queued"), outcome
     assert received(net, address, f"found@{domain}") == 1
@@ -210,7 +210,7 @@ def test_mail_finds_its_host(net: Net, domain: str, address: str) -> None:
     ],
 )
 def test_mail_that_has_no_host(net: Net, domain: str, words: str) -> None:
-    """Permanent only when the DNS says so or we are the best host ourselves."""
+    """S218, S222: permanent only when the DNS says so or we are the best host ourselves."""
     sender = "" if words.startswith("failure") else JOE
     net.office.town.alias("postmaster", "#\n")
     outcome = sent(net, domain, "lost", sender)
@@ -224,7 +224,7 @@ def test_a_host_that_takes_no_mail_says_so(net: Net) -> None:
 
 
 def test_equal_hosts_share_the_work(net: Net) -> None:
-    """The same preference: in random order; with 30 domains the chance that one gets none is one in 500 million."""
+    """S218: in random order; with 30 domains the chance that one gets none is one in 500 million."""
     names = [f"e@d{number}.equal.example" for number in range(30)]
     net.office.send_many((JOE, name, b"x\n") for name in names)
     for name in names:
@@ -237,6 +237,7 @@ def test_equal_hosts_share_the_work(net: Net) -> None:
 
 
 def test_a_thousand_records_come_over_tcp(net: Net) -> None:
+    """S222."""
     outcome = sent(net, "big.example", "big")
     assert outcome.startswith("failure: Sorry,_I_couldn't_find_a_mail_exchanger"), (
         outcome
@@ -286,7 +287,7 @@ def test_mail_leaves_from_the_address_of_its_sender(net: Net) -> None:
 
 
 def test_a_preference_can_announce_qmtp(net: Net) -> None:
-    """MXPS, with SMTP where the QMTP port is closed (slowpath.example above)."""
+    """S226: MXPS, with SMTP where the QMTP port is closed (slowpath.example above)."""
     net.qmtp.verdicts[b"never@fast.example"] = b"Dno such user"
     net.qmtp.verdicts[b"later@fast.example"] = b"Zcome back"
     message = b"Subject: fast\n\n.\nhello\n"
@@ -307,7 +308,7 @@ def test_a_preference_can_announce_qmtp(net: Net) -> None:
 
 
 def test_a_host_that_never_answers_is_left_alone_for_a_while(net: Net) -> None:
-    """qmail-tcpto names it; after qmail-tcpok and ALRM it is tried again."""
+    """S219: qmail-tcpto names it; after qmail-tcpok and ALRM it is tried again."""
     office = net.office
     for _ in range(2):
         sent(net, "holeonly.example", "hole")
