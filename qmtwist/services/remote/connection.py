@@ -169,8 +169,12 @@ class Connection(protocol.Protocol):
         """Begin a transaction; the session is ready for one."""
         self.messages += 1
         self._message = message
-        self._session.begin(transaction)
-        self._pump()
+        try:
+            self._session.begin(transaction)
+        except Exception:
+            self._break()
+        else:
+            self._pump()
 
     def wait_until(self, due: float) -> None:
         """Call the client's `waited` then, unless a transaction has begun."""
@@ -293,11 +297,15 @@ class Connection(protocol.Protocol):
                 self._flush()
                 self._keep_time()
         except Exception:
-            _log.failure("talking to {address}", address=self.key.address)
-            self.abort()
-            self.client.lost(self, Lost(None, False))
+            self._break()
         finally:
             self._is_pumping = False
+
+    def _break(self) -> None:
+        """A bug: the client goes on without this connection."""
+        _log.failure("talking to {address}", address=self.key.address)
+        self.abort()
+        self.client.lost(self, Lost(None, False))
 
     def _run(self) -> None:
         session = self._session

@@ -58,9 +58,11 @@ class Delivery:
     `ask` is called once when it wants a slot, which `go` gives; `done` once, at the end.
     """
 
-    __slots__ = ("_ask", "_connection", "_connector", "_done", "_has_asked", "_has_slot", "_is_parked", "_is_reused",
-                 "_last", "_may_reuse", "_message", "_order", "_route", "_router", "_staff", "_target", "_targets",
-                 )  # fmt: skip
+    __slots__ = (
+        "_ask", "_connection", "_connector", "_done", "_has_asked", "_has_begun", "_has_slot", "_is_parked",
+        "_is_reused", "_last", "_may_reuse", "_message", "_order", "_route", "_router", "_staff", "_target",
+        "_targets",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Delivery:
         self._has_slot = False
         self._is_parked = False  # without a connection until there is a slot
         self._is_reused = False
+        self._has_begun = False  # with the connection in hand
         self._may_reuse = True
 
     def start(self) -> None:
@@ -143,6 +146,7 @@ class Delivery:
     def _try_next(self) -> None:
         """Use an idle connection to the next host, or connect to the first that is not known to be dead."""
         staff = self._staff
+        self._has_begun = False
         while self._targets:
             self._target = target = self._targets.pop(0)
             key = self._key(target)
@@ -239,6 +243,7 @@ class Delivery:
 
     def _begin(self, connection: Connection) -> None:
         self._connection = None
+        self._has_begun = True
         order, message = self._order, self._message
         transaction = Transaction(order.sender, order.recipients(), message.size, message.is_eight_bit())
         connection.begin(transaction, message)
@@ -259,12 +264,12 @@ class Delivery:
         assert target is not None and self._route is not None
         if self._done is None:
             return
-        is_refused_tls = connection.has_tls_failed and not self._route.policy.is_demanded
+        is_refused_tls = connection.has_tls_failed and event.may_try_next_host and not self._route.policy.is_demanded
         if is_refused_tls:
             self._staff.handshakes.remember(target.address, target.name, self._staff.reactor.seconds())
         if event.result is None and not self._has_slot:
             self._park()
-        elif is_refused_tls or (self._is_reused and (event.may_try_next_host or event.result is None)):
+        elif is_refused_tls or (self._is_reused and (event.may_try_next_host or not self._has_begun)):
             self._may_reuse = False  # the others that are kept may have died with it
             self._targets.insert(0, target)
             self._next()

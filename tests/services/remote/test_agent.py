@@ -16,6 +16,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import LogEvent
 
 from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.wire.outgoing import Transaction
+from qmtwist.wire.smtp.client import ClientSession
 from tests.support import peers
 from tests.support.certificates import self_signed
 from tests.support.network import has_ipv6
@@ -552,3 +554,27 @@ async def test_a_daemon_that_is_gone_cuts_off_what_is_not_sent(make: Make) -> No
             connection.abort()  # as the end of the process does
         await desk.until(lambda: not peer.current)
         assert not peer.messages
+
+
+# -- bugs
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bug_in_a_session_delays_its_message_and_nobody_else(
+    make: Make, monkeypatch: pytest.MonkeyPatch, bugs: list[LogEvent]
+) -> None:
+    def fail(session: ClientSession, transaction: Transaction) -> None:
+        if transaction.sender == b"odd@here.example":
+            raise RuntimeError("odd")
+        begin(session, transaction)
+
+    begin = ClientSession.begin
+    monkeypatch.setattr(ClientSession, "begin", fail)
+    with Peer() as peer:
+        desk = make(smtproutes=all_to(peer))
+        for _ in range(2):  # down a new connection, then down one that was kept
+            outcome = await desk.deliver(order(b"far.example", sender=b"odd@here.example"))
+            assert outcome.verdict is Verdict.DEFERRAL
+            assert (await desk.deliver(order(b"far.example"))).verdict is Verdict.SUCCESS
+        assert [event["log_failure"].type for event in bugs] == [RuntimeError] * 2
+        bugs.clear()
