@@ -16,7 +16,7 @@ from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.outcome import Outcome
 from qmtwist.scheduler import destinations
 from qmtwist.services.seams import Receipt
-from qmtwist.services.send import remote, service
+from qmtwist.services.send import remote, service, settling
 from qmtwist.wire.text0 import TodoEntry, encode_todo
 from tests.support.couriers import DID, HARD, NO_MAILBOX, SENT, SOFT, Attempt, Desk
 
@@ -321,7 +321,70 @@ async def test_a_message_that_cannot_be_read_defers_all_of_its_transaction(
     assert desk.files()["remote/19/4711"] == b"Tx@a.example\0Ty@a.example\0"
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_note_that_cannot_be_written_keeps_no_mark_from_those_who_were_served(
+    make_desk: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {b"x@a.example": HARD, b"y@a.example": SENT}
+    desk = make_desk(lambda attempt, before: answers.get(attempt.recipient, DID))
+    await desk.settle()
+
+    def fail(layout: object, number: int, note: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling.bounce_notes, "append_note", fail)
+        desk.put_todo(4711, encode_todo(TodoEntry(1000, 99, Envelope(ANN, tuple(answers)))))
+        await desk.until(lambda: any("unable to append to bounce message" in line for line in desk.log()))
+        await desk.settle()
+    assert desk.files()["remote/19/4711"] == b"Tx@a.example\0Dy@a.example\0"
+    desk.running.manager.all_due()
+    await desk.until(lambda: any(attempt.sender == b"" for attempt in desk.attempts))
+    await desk.settle()
+    assert [attempt.recipient for attempt in desk.attempts if attempt.channel == "remote"].count(b"y@a.example") == 1
+    assert desk.files() == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_second_report_on_a_recipient_means_nothing(make_desk: Maker) -> None:
+    desk = make_desk()
+    desk.remote.unreachable.add(b"dead.example")
+    await queued(desk, *at(b"dead.example", b"x", b"y"))
+    await desk.until(lambda: desk.remote.looking)
+    for place, outcome in ((0, HARD), (0, SENT), (1, SENT), (1, HARD)):
+        desk.remote.looking[0](place, outcome)
+    await desk.until(lambda: any(attempt.sender == b"" for attempt in desk.attempts))
+    await desk.settle()
+    assert sum(line.startswith(("delivery 1:", "delivery 2:")) for line in desk.log()) == 2
+    assert desk.files() == {}
+
+
 # -- busy destinations
+
+
+@pytest.mark.parametrize(("is_found", "expected"), [(True, 5), (False, 1)])
+@pytest_twisted.ensureDeferred
+async def test_fewer_look_for_a_host_that_is_not_found_than_talk_to_one_that_defers(
+    make_desk: Maker, is_found: bool, expected: int
+) -> None:
+    desk = make_desk(hold, rcptspertransaction=1)
+    desk.remote.unreachable.update([] if is_found else [b"far.example"])
+    await queued(desk, *at(b"far.example", *(b"r%d" % number for number in range(30))))
+    for _ in range(10):
+        await desk.until(lambda: desk.held if is_found else desk.remote.looking)
+        if is_found:
+            desk.held.pop(0)[1](SOFT)
+        else:
+            desk.remote.looking.pop(0)(0, SOFT)
+    await desk.settle_but_held()
+    await desk.until(lambda: not desk.running.manager._is_pumping)
+    assert len(desk.held) + len(desk.remote.looking) == expected
+    desk.remote.unreachable.clear()
+    desk.script = lambda attempt, before: SENT
+    answer_all(desk)
+    for report in desk.remote.looking:
+        report(0, SOFT)
+    await desk.settle()
 
 
 @pytest.fixture
@@ -414,6 +477,7 @@ async def test_the_reactor_is_not_kept_while_many_messages_are_opened(
     manager.all_due()
     await desk.until(lambda: not len(manager.machine.remote.agenda))
     assert len(turns) >= 3
+    assert len(manager.mail) <= 10 + len(desk.held)
     desk.script = lambda attempt, before: SENT
     answer_all(desk)
     await desk.settle()

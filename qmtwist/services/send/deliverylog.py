@@ -29,15 +29,15 @@ class DeliveryLog:
         """A delivery has ended."""
         self._telemetry.fact(DeliveryEnded(delivery, _KIND[outcome.verdict], outcome.text))
 
-    def status(self, more_local: int = 0, more_remote: int = 0) -> None:
-        """The deliveries in progress; `more` of them need no slot."""
+    def status(self, more_local: int = 0) -> None:
+        """The deliveries in progress; `more_local` of them need no slot."""
         machine = self._machine
         local, remote = machine.local.slots, machine.remote.slots
         self._telemetry.fact(
             Status(
                 min(local.running + more_local, local.limit),
                 local.limit,
-                min(remote.running + more_remote, remote.limit),
+                min(remote.running, remote.limit),
                 remote.limit,
                 machine.is_stopping,
             )

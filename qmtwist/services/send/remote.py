@@ -118,14 +118,14 @@ class RemoteDeliveries:
         else:
             transaction.go = go
 
-    def _begin(self, transaction: _Transaction, is_without_slot: bool = False) -> None:
+    def _begin(self, transaction: _Transaction) -> None:
         """The deliveries begin, and get their numbers, unless they did before."""
         if transaction.deliveries:
             return
         number, mail, log = transaction.order.number, transaction.mail, self._office.log
         for index in transaction.order.recipients:
             transaction.deliveries.append(log.begun(number, "remote", mail.address("remote", index)))
-        log.status(more_remote=int(is_without_slot))
+        log.status()
 
     def _recall(self, ticket: int, transaction: _Transaction) -> None:
         office, outcomes = self._office, transaction.outcomes
@@ -145,8 +145,7 @@ class RemoteDeliveries:
         transaction = self._out.get(ticket)
         if transaction is None or place in transaction.outcomes:
             return
-        if not transaction.deliveries:
-            self._begin(transaction, is_without_slot=True)
+        self._begin(transaction)
         outcome = last_word(outcome, self._channel.is_last_try(ticket))
         transaction.outcomes[place] = outcome
         if len(transaction.outcomes) < len(transaction.order.recipients):
