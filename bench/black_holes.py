@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.black_holes [--rounds 5] [--quick]
 
-Black holes: twenty messages to 1,000 destinations, each with an address of its own; 200 of them are hosts to which every
-connection attempt times out (a listener whose accept queue is full). How long do the other 800 take, from the client's
-first command until the last of their messages is out, beside the same messages to the 800 alone?
+Black holes: twenty messages to 1,000 destinations, each with an address of its own; 200 of them are hosts to which
+every connection attempt times out (a listener whose accept queue is full). How long do the other 800 take, from the
+client's first command until the last of their messages is out, beside the same messages to the 800 alone?
 
 Tarpit: 10,000 messages wait for a host that takes connections and says nothing. How long do 100 messages for another
 host take then, and alone?
