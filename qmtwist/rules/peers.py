@@ -1,160 +1,145 @@
-"""What a client's address may do: control/tcprules, in the language of tcprules(1). (ucspi-tcp 0.88)
+"""What a client's address may do: the rules of control/tcprules, asked for each connection. (ucspi-tcp 0.88 rules.c)
 
-One rule a line, `address:allow` or `address:deny`, then `,VAR="value"` for each variable; any byte may be the quote.
-An address is `1.2.3.4`, a prefix with its dot (`1.2.3.`), a range (`1.2.3.10-20`), `=host.name`, `=.suffix`, `=` (any
-client with a known name), `info@1.2.3.4`, `info@=host`, or empty: the default. The first rule of those with the same
-address counts; otherwise order means nothing, the closest rule wins, and rules are never merged.
+Of all rules that fit a client the closest one counts, alone: nothing is merged, and the order of the lines means
+nothing. Closest is, in this order: INFO@IP, INFO@=HOST, IP, =HOST, the longest prefix of the IP, the longest suffix of
+the host, `=` (any host with a name), the default.
 
-Beyond tcprules: `10.0.0.0/8` is a block of addresses, and an IPv6 address or block stands in square brackets, because a
-colon ends an address: `[2001:db8::1]:allow`, `[2001:db8::/32]:deny`. (`[::ffff:1.2.3.4]` is written `1.2.3.4`.)
+Beyond tcprules: `10.0.0.0/8` is a block of addresses, as is `[2001:db8::/32]` (see `tcprules`). It counts as the prefix
+of its length, after a dotted one of the same length. `[2001:db8::1]` is an IP. (`[::ffff:1.2.3.4]` is written `1.2.3.4`.)
+
+A long-lived service parses its rules once into `Peers` and asks `lookup`; a program that lives for one connection asks
+`decide` with the `get` of a cdb's reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, NetmaskValueError
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple, TypeVar
 
-from qmtwist.mail.errors import Malformed
+from .tcprules import BadRule as BadRule  # whoever parses rules catches it
+from .tcprules import decode, read
+
+Found = TypeVar("Found")
 
 
 class Decision(NamedTuple):
-    """What a rule says: hang up at once, or these variables for the session (later ones win)."""
+    """What a rule says: hang up at once, or these variables for the session (later ones win). `rule` names it:
+    file and line, or cdb and key; empty if no rule fits.
+    """
 
     is_denied: bool
     variables: Mapping[bytes, bytes]
+    rule: bytes = b""
 
 
 class Peers(NamedTuple):
     """Parsed rules. `records` are those of tcprules; `blocks` are by (IP version, prefix length) and network number,
-    the longest prefix first.
+    the longest prefix first. The others say what must be known of a client before it can be judged.
     """
 
     records: Mapping[bytes, Decision]
     blocks: tuple[tuple[int, int, Mapping[int, Decision]], ...]
-
-
-class BadRule(Malformed):
-    """A line that is no rule; `line` is its text, `number` counts from 1."""
-
-    def __init__(self, line: bytes, number: int) -> None:
-        super().__init__(f"line {number}: unable to parse this line: {line.decode('latin-1')}")
-        self.line = line
-        self.number = number
+    info_ips: frozenset[bytes] = frozenset()  # there are rules INFO@IP for these
+    has_info_hosts: bool = False  # there are rules INFO@=HOST
+    has_hosts: bool = False  # =HOST
+    has_suffixes: bool = False  # =.SUFFIX or =
 
 
 ALLOW = Decision(False, {})
 NOBODY = Peers({}, ())
 
 
-def parse(text: bytes) -> Peers:
-    """The rules in a text.
+# -- texts and cdbs to rules
 
-    :raises BadRule: the first line that cannot be understood.
+
+def parse(text: bytes, name: bytes = b"tcprules") -> Peers:
+    """The rules in a text; `name` is that of its file, for the log.
+
+    :raises BadRule: the first line that cannot be understood; a block with bits behind its prefix is none.
 
     >>> rules = parse(b'127.:allow,RELAYCLIENT=""\\n:deny\\n')
-    >>> lookup(rules, b"127.0.0.1", None, None).variables, lookup(rules, b"192.0.2.1", None, None).is_denied
-    ({b'RELAYCLIENT': b''}, True)
+    >>> lookup(rules, b"127.0.0.1", None, None)
+    Decision(is_denied=False, variables={b'RELAYCLIENT': b''}, rule=b'tcprules:1')
     """
-    records: dict[bytes, Decision] = {}
-    blocks: dict[tuple[int, int], dict[int, Decision]] = {}
-    for number, raw in enumerate(text.split(b"\n"), 1):
-        line = raw.rstrip(b" \t")
-        if not line or raw[:1] == b"#" or b":" not in line:
-            continue
+    lines = text.split(b"\n")
+    building = _Building()
+    for rule in read(text):
+        decision = Decision(rule.is_denied, dict(rule.variables), b"%s:%d" % (name, rule.number))
+        for key in rule.keys:
+            try:
+                building.add(key, decision)
+            except ValueError:
+                raise BadRule(lines[rule.number - 1].rstrip(b" \t"), rule.number) from None
+    return building.peers()
+
+
+def from_records(records: Iterable[tuple[bytes, bytes]], name: bytes = b"tcprules.cdb") -> Peers:
+    """The rules in the records of a cdb. A key that fits no client fits none here either."""
+    building = _Building()
+    for key, data in records:
+        is_denied, variables = decode(data)
         try:
-            address, decision = _parse_line(line)
-            block = _parse_block(address)
-            if block is None:
-                for one in expand(address):
-                    records.setdefault(one, decision)
-            else:
-                version, length, network = block
-                blocks.setdefault((version, length), {}).setdefault(network, decision)
+            building.add(key, Decision(is_denied, dict(variables), b"%s:%s" % (name, key or b"(default)")))
         except ValueError:
-            raise BadRule(line, number) from None
-    ordered = sorted(((version, length, table) for (version, length), table in blocks.items()), key=lambda row: -row[1])
-    return Peers(records, tuple(ordered))
+            continue
+    return building.peers()
 
 
-def _parse_line(line: bytes) -> tuple[bytes, Decision]:
-    if line[:1] == b"[":
-        address, bracket, rest = line.partition(b"]:")
-        if not bracket:
-            raise ValueError
-        address += b"]"
-    else:
-        address, _, rest = line.partition(b":")
-    for word in (b"deny", b"allow"):
-        if rest.startswith(word):
-            return address, Decision(word == b"deny", parse_variables(rest[len(word) :]))
-    raise ValueError
+class _Building:
+    """Rules on their way to `Peers`."""
+
+    def __init__(self) -> None:
+        self._records: dict[bytes, Decision] = {}
+        self._blocks: dict[tuple[int, int], dict[int, Decision]] = {}
+
+    def add(self, key: bytes, decision: Decision) -> None:
+        """Take a rule, if there is none yet for this key.
+
+        :raises ValueError: it looks like a block and is none.
+        """
+        block = _parse_block(key)
+        if block is None:
+            self._records.setdefault(key, decision)
+        else:
+            version, length, network = block
+            self._blocks.setdefault((version, length), {}).setdefault(network, decision)
+
+    def peers(self) -> Peers:
+        """All of them."""
+        blocks = [(version, length, table) for (version, length), table in self._blocks.items()]
+        informed = [key.rpartition(b"@")[2] for key in self._records if b"@" in key]
+        hosts = [key for key in self._records if key[:1] == b"=" and b"@" not in key]
+        return Peers(
+            self._records,
+            tuple(sorted(blocks, key=lambda row: -row[1])),
+            frozenset(tail for tail in informed if tail[:1] != b"="),
+            any(tail[:1] == b"=" for tail in informed),
+            any(key[1:2] not in (b"", b".") for key in hosts),
+            any(key[1:2] in (b"", b".") for key in hosts),
+        )
 
 
-def parse_variables(text: bytes) -> dict[bytes, bytes]:
-    """`,A="x",B=/y/` as a mapping.
-
-    :raises ValueError: something else.
-    """
-    variables: dict[bytes, bytes] = {}
-    while text:
-        name, equals, rest = text.partition(b"=")
-        if text[:1] != b"," or not equals or not rest:
-            raise ValueError
-        value, quote, text = rest[1:].partition(rest[:1])
-        if not quote:
-            raise ValueError
-        variables[name[1:]] = value
-    return variables
-
-
-def expand(address: bytes) -> list[bytes]:
-    """An address as one or, if it has a range, several.
-
-    :raises ValueError: the ends of the range are not numbers.
-
-    >>> expand(b"1.2.3-4."), expand(b"10.0.0.5-3"), expand(b"=a-b.example")
-    ([b'1.2.3.', b'1.2.4.'], [], [b'=a-b.example'])
-    """
-    dash = address.find(b"-")
-    if dash < 0 or b"=" in address or b"@" in address:
-        return [address]
-    left = address.rfind(b".", 0, dash) + 1
-    right = address.find(b".", dash)
-    if right < 0:
-        right = len(address)
-    low, high = _number(address[left:dash]), min(255, _number(address[dash + 1 : right]))
-    return [b"%s%d%s" % (address[:left], number, address[right:]) for number in range(low, high + 1)]
-
-
-def _number(digits: bytes) -> int:
-    if (digits and not digits.isdigit()) or len(digits) > 10:
-        raise ValueError
-    return int(digits or b"0")
-
-
-def _parse_block(address: bytes) -> tuple[int, int, int] | None:
-    """(version, prefix length, network number) of a CIDR block or a bracketed address; None: it is a tcprules address.
+def _parse_block(key: bytes) -> tuple[int, int, int] | None:
+    """(version, prefix length, network number) of `1.2.3.0/24` or `[2001:db8::/32]`; None: it is no block.
 
     :raises ValueError: looks like one and is none, or has bits behind its prefix.
     """
-    if b"=" in address or b"@" in address or not (address[:1] == b"[" or b"/" in address):
+    if b"=" in key or b"@" in key or not (key[:1] == b"[" or b"/" in key):
         return None
-    text = address.strip(b"[]").decode("ascii")
+    address, _, length = key.strip(b"[]").decode("ascii").partition("/")
+    if not length.isdigit():
+        raise ValueError
     network: IPv4Network | IPv6Network
-    try:
-        network = IPv6Network(text) if address[:1] == b"[" else IPv4Network(text)
-    except (AddressValueError, NetmaskValueError):
-        raise ValueError from None
+    network = IPv6Network((address, int(length))) if key[:1] == b"[" else IPv4Network((address, int(length)))
     return network.version, network.prefixlen, int(network.network_address)
 
 
-def lookup(rules: Peers, ip: bytes, host: bytes | None, info: bytes | None) -> Decision:
-    """What this client may do. `host` and `info` are None when they are not known.
+# -- which rule
 
-    The order is tcpserver's: INFO@IP, INFO@=HOST, IP, =HOST, prefixes of the IP from the longest, suffixes of the host,
-    `=`, the default. A block of addresses counts as the prefix of its length.
-    """
+
+def lookup(rules: Peers, ip: bytes, host: bytes | None, info: bytes | None) -> Decision:
+    """What this client may do. `host` (in lower case) and `info` are None when they are not known."""
     records = rules.records
     for key in _exact_keys(ip, host, info):
         if key in records:
@@ -163,14 +148,27 @@ def lookup(rules: Peers, ip: bytes, host: bytes | None, info: bytes | None) -> D
     if found is not None:
         return found
     if host is not None:
-        dot = host.find(b".")
-        while dot >= 0:
-            if b"=" + host[dot:] in records:
-                return records[b"=" + host[dot:]]
-            dot = host.find(b".", dot + 1)
-        if b"=" in records:
-            return records[b"="]
+        for key in _suffix_keys(host):
+            if key in records:
+                return records[key]
     return records.get(b"", ALLOW)
+
+
+def wants_info(rules: Peers, ip: bytes) -> bool:
+    """Whether the decision about this client may depend on what its IDENT server says."""
+    return rules.has_info_hosts or ip in rules.info_ips
+
+
+def wants_host(rules: Peers, ip: bytes, info: bytes | None) -> bool:
+    """Whether the decision about this client may depend on its name."""
+    if info is not None:
+        if info + b"@" + ip in rules.records:
+            return False
+        if rules.has_info_hosts:
+            return True
+    if ip in rules.records:
+        return False
+    return rules.has_hosts or (rules.has_suffixes and _closest(rules, ip) is None)
 
 
 def _exact_keys(ip: bytes, host: bytes | None, info: bytes | None) -> list[bytes]:
@@ -185,30 +183,85 @@ def _exact_keys(ip: bytes, host: bytes | None, info: bytes | None) -> list[bytes
     return keys
 
 
+def _suffix_keys(host: bytes) -> Iterator[bytes]:
+    dot = host.find(b".")
+    while dot >= 0:
+        yield b"=" + host[dot:]
+        dot = host.find(b".", dot + 1)
+    yield b"="
+
+
 def _closest(rules: Peers, ip: bytes) -> Decision | None:
     """The rule with the longest prefix of the address, dotted or as a block; of equal ones the dotted."""
     best: Decision | None = None
     best_bits = -1
-    dot = ip.rfind(b".")
-    while dot >= 0:
-        prefix = ip[: dot + 1]
+    for prefix in _prefixes(ip):
         if prefix in rules.records:
             best, best_bits = rules.records[prefix], 8 * prefix.count(b".")
             break
-        dot = ip.rfind(b".", 0, dot)
     if rules.blocks:
-        version, value = _value(ip)
-        width = 32 if version == 4 else 128
+        version, width, value = _value(ip)
         for of, bits, table in rules.blocks:
-            if of == version and bits > best_bits and (value >> (width - bits)) << (width - bits) in table:
-                return table[(value >> (width - bits)) << (width - bits)]
+            if of == version and bits > best_bits:
+                found = table.get(value >> (width - bits) << (width - bits))
+                if found is not None:
+                    return found
     return best
 
 
-def _value(ip: bytes) -> tuple[int, int]:
-    """IP version and number; version 0 for what is no IP address (a UNIX socket)."""
+def _prefixes(ip: bytes) -> Iterator[bytes]:
+    dot = ip.rfind(b".")
+    while dot >= 0:
+        yield ip[: dot + 1]
+        dot = ip.rfind(b".", 0, dot)
+
+
+def _value(ip: bytes) -> tuple[int, int, int]:
+    """IP version, its number of bits, and the address; version 0 for what is no IP address (a UNIX socket)."""
     try:
         text = ip.decode("ascii")
-        return (6, int(IPv6Address(text))) if b":" in ip else (4, int(IPv4Address(text)))
+        return (6, 128, int(IPv6Address(text))) if b":" in ip else (4, 32, int(IPv4Address(text)))
     except (AddressValueError, UnicodeDecodeError):
-        return 0, 0
+        return 0, 0, 0
+
+
+# -- one connection and a cdb
+
+
+def decide(
+    get: Callable[[bytes], Found | None], ip: bytes, host: bytes | None, info: bytes | None
+) -> tuple[bytes, Found] | None:
+    """Key and data of the record that decides, for who lives for one connection; None: no rule. `get` may raise.
+
+    >>> decide({b"10.": "deny", b"10.1.0.0/16": "allow"}.get, b"10.1.2.3", None, None)
+    (b'10.1.0.0/16', 'allow')
+    """
+    for key in keys(ip, host, info):
+        found = get(key)
+        if found is not None:
+            return key, found
+    return None
+
+
+def keys(ip: bytes, host: bytes | None, info: bytes | None) -> Iterator[bytes]:
+    """Every key under which a rule for this client may stand, the closest first."""
+    yield from _exact_keys(ip, host, info)
+    version, width, value = _value(ip)
+    dotted = list(_prefixes(ip))
+    if not version:
+        yield from dotted
+    else:
+        by_bits = {8 * prefix.count(b"."): prefix for prefix in dotted}
+        for bits in range(width, -1, -1):
+            if bits in by_bits:
+                yield by_bits[bits]
+            yield _block_key(version, value >> (width - bits) << (width - bits), bits)
+    if host is not None:
+        yield from _suffix_keys(host)
+    yield b""
+
+
+def _block_key(version: int, network: int, bits: int) -> bytes:
+    if version == 4:
+        return b"%d.%d.%d.%d/%d" % (*network.to_bytes(4, "big"), bits)
+    return f"[{IPv6Address(network)}/{bits}]".encode("ascii")
