@@ -32,6 +32,7 @@ PROGRAMS: dict[str, str] = {
     "dnsptr": "dns.dnsptr",
     "dnstxt": "dns.dnstxt",
     "ipmeprint": "dns.ipmeprint",
+    "rblsmtpd": "tcp.rblsmtpd",
     "qmail-getpw": "users.qmail_getpw",
     "qmail-newu": "users.qmail_newu",
     "qmail-pw2u": "users.qmail_pw2u",

@@ -1,0 +1,1 @@
+"""ucspi-tcp: servers and clients of TCP, and what stands between them and a program."""
