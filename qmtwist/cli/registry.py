@@ -38,5 +38,7 @@ PROGRAMS: dict[str, str] = {
     "qmail-pw2u": "users.qmail_pw2u",
     "qmail-newmrh": "control.qmail_newmrh",
     "qmail-showctl": "control.qmail_showctl",
+    "tcprules": "tcp.tcprules",
+    "tcprulescheck": "tcp.tcprulescheck",
     "qmtwist": "main",
 }

@@ -36,6 +36,25 @@ def mismatch(hosts: Sequence[str], addresses: Sequence[str], wanted: Sequence[by
     return f"certificate is for {shown}, not for {asked}" if borne else f"certificate names no host, not even {asked}"
 
 
+def pin_of(certificate: bytes) -> bytes:
+    """What a key is known by: the SHA-256 of the SubjectPublicKeyInfo of a certificate (DER), in lower-case hexadecimal.
+
+    A pin stays the same when the certificate is renewed with the same key. It is what this prints, too:
+    `openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum`. Empty: the key is of no known kind.
+    """
+    from hashlib import sha256
+
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.x509 import load_der_x509_certificate
+
+    try:
+        key = load_der_x509_certificate(certificate).public_key()
+        return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest().encode()
+    except (ValueError, UnsupportedAlgorithm):
+        return b""
+
+
 def indicated_name(server_name: bytes) -> bytes:
     r"""What goes out as SNI: the name, unless it is an address or, as an MX record may say anything, no host name.
 

@@ -5,7 +5,8 @@ nothing. Closest is, in this order: INFO@IP, INFO@=HOST, IP, =HOST, the longest 
 the host, `=` (any host with a name), the default.
 
 Beyond tcprules: `10.0.0.0/8` is a block of addresses, as is `[2001:db8::/32]` (see `tcprules`). It counts as the prefix
-of its length, after a dotted one of the same length. `[2001:db8::1]` is an IP. (`[::ffff:1.2.3.4]` is written `1.2.3.4`.)
+of its length, after a dotted one of the same length. `[2001:db8::1]` is an IP. (For `[::ffff:1.2.3.4]` write
+`1.2.3.4`.)
 
 A long-lived service parses its rules once into `Peers` and asks `lookup`; a program that lives for one connection asks
 `decide` with the `get` of a cdb's reader.
@@ -18,7 +19,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, 
 from typing import NamedTuple, TypeVar
 
 from .tcprules import BadRule as BadRule  # whoever parses rules catches it
-from .tcprules import decode, read
+from .tcprules import decode, encode, read
 
 Found = TypeVar("Found")
 
@@ -65,7 +66,8 @@ def parse(text: bytes, name: bytes = b"tcprules") -> Peers:
     lines = text.split(b"\n")
     building = _Building()
     for rule in read(text):
-        decision = Decision(rule.is_denied, dict(rule.variables), b"%s:%d" % (name, rule.number))
+        is_denied, variables = decode(encode(rule))  # a text and its cdb mean the same, whatever is in them
+        decision = Decision(is_denied, dict(variables), b"%s:%d" % (name, rule.number))
         for key in rule.keys:
             try:
                 building.add(key, decision)

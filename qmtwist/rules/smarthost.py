@@ -2,6 +2,7 @@
 
 A route is `domain:relay`, `domain:relay:port` or `domain:`, and the relay a name or an address: `192.0.2.1`,
 `[192.0.2.1]`, `[2001:db8::1]` or `[IPv6:2001:db8::1]`; an IPv6 address needs its brackets, for a colon begins the port.
+In qmtproutes `/tls` at the end, as in `domain:relay/tls`, means QMTP inside TLS (QMTPS).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 SMTP_PORT = 25
 QMTP_PORT = 209
+QMTPS_PORT = 6209
+TLS_MARK = b"/tls"
 _DIGITS = b"0123456789"
 _LAST_PORT = 65535
 
@@ -18,9 +21,9 @@ _LAST_PORT = 65535
 class Hop(NamedTuple):
     """Where a domain's mail goes first."""
 
-    protocol: str  # "smtp" or "qmtp"
+    protocol: str  # "smtp", "qmtp" or "qmtps"
     host: bytes  # the relay's name or address literal, or the recipient's domain
-    port: int  # 25 or 209 unless the route says so; 0: the route's port is none, nobody can be reached
+    port: int  # 25, 209 or 6209 unless the route says so; 0: the route's port is none, nobody can be reached
     is_route: bool  # a relay by control file: address lookup only, no MX, no self check, no QMTP to SMTP fallback
 
 
@@ -31,10 +34,15 @@ def next_hop(host: bytes, smtproutes: Mapping[bytes, bytes], qmtproutes: Mapping
     Hop(protocol='smtp', host=b'relay.example.net', port=26, is_route=True)
     >>> next_hop(b"a.example", {b"a.example": b"", b"": b"smarthost"}, {})
     Hop(protocol='smtp', host=b'a.example', port=25, is_route=False)
+    >>> next_hop(b"a.example", {}, {b"": b"hub.example/tls"})
+    Hop(protocol='qmtps', host=b'hub.example', port=6209, is_route=True)
     """
-    for protocol, routes, usual in (("qmtp", qmtproutes, QMTP_PORT), ("smtp", smtproutes, SMTP_PORT)):
-        if routes and (relay := look_up(host, routes)):
-            return Hop(protocol, *_parse(relay, usual), True)
+    if qmtproutes and (relay := look_up(host, qmtproutes)):
+        if relay.endswith(TLS_MARK):
+            return Hop("qmtps", *_parse(relay.removesuffix(TLS_MARK), QMTPS_PORT), True)
+        return Hop("qmtp", *_parse(relay, QMTP_PORT), True)
+    if smtproutes and (relay := look_up(host, smtproutes)):
+        return Hop("smtp", *_parse(relay, SMTP_PORT), True)
     return Hop("smtp", host, SMTP_PORT, False)
 
 
@@ -55,15 +63,17 @@ def look_up(domain: bytes, table: Mapping[bytes, bytes]) -> bytes | None:
     return table.get(b"")
 
 
-def objection(relay: bytes) -> str:
+def objection(relay: bytes, may_be_tls: bool = False) -> str:
     """What is wrong with the relay of a route, in words for the postmaster; empty: nothing.
+
+    `may_be_tls`: the route is one of qmtproutes, where `/tls` has a meaning.
 
     >>> objection(b"relay.example"), objection(b"relay.example:smtp")
     ('', 'the port after the colon must be a number from 1 to 65535')
     """
     if not relay:
         return ""
-    host, port = _split(relay)
+    host, port = _split(relay.removesuffix(TLS_MARK) if may_be_tls else relay)
     if port is not None and b":" in port:
         return "an IPv6 address stands in brackets"
     if port is not None and (port.translate(None, _DIGITS) or not parse_port(port)):

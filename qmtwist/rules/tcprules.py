@@ -4,14 +4,13 @@ One rule a line, `address:allow` or `address:deny`, then `,VAR="value"` for each
 range such as `1.2.3.10-20` is one record for each number. Of equal addresses the first counts.
 
 Beyond tcprules an IPv6 address, or a block of them, stands in square brackets, because a colon ends an address:
-`[2001:db8::1]:allow`, `[2001:db8::/32]:deny`. tcprules itself refuses such a line, so every text that it takes means the
-same here, and becomes the same bytes.
+`[2001:db8::1]:allow`, `[2001:db8::/32]:deny`. tcprules itself refuses such a line, so every text that it takes means
+the same here, and becomes the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv6Address, IPv6Network, NetmaskValueError
 from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
@@ -74,15 +73,14 @@ def _rule(number: int, address: bytes, rest: bytes) -> Rule:
 
 def _bracketed(line: bytes) -> tuple[bytes, bytes]:
     """Key and rest of a line with an IPv6 address (its key is the address) or block (its key has the brackets)."""
+    from ipaddress import IPv6Address, IPv6Network  # slow to import, seldom needed; what it raises is a ValueError
+
     inside, bracket, rest = line[1:].partition(b"]:")
-    if not bracket:
+    if not bracket or b"%" in inside:
         raise ValueError
-    try:
-        if b"/" in inside:
-            return b"[%s]" % str(IPv6Network(inside.decode("ascii"))).encode(), rest
-        return str(IPv6Address(inside.decode("ascii"))).encode(), rest
-    except (AddressValueError, NetmaskValueError):
-        raise ValueError from None
+    if b"/" in inside:
+        return b"[%s]" % str(IPv6Network(inside.decode("ascii"))).encode(), rest
+    return str(IPv6Address(inside.decode("ascii"))).encode(), rest
 
 
 def parse_variables(text: bytes) -> Variables:

@@ -1,7 +1,7 @@
 """What TLS a domain's mail needs, and which names its servers' certificates may bear. (control/tlspolicy)
 
-A line is `domain:level` or `domain:verify:name:name...`; the keys are those of smtproutes: a host, `.suffix`, or
-nothing for everybody else. Without an entry the level is `may`.
+A line is `domain:level`, `domain:verify:name:name...` or `domain:pin:key:key...`; the keys of the table are those of
+smtproutes: a host, `.suffix`, or nothing for everybody else. Without an entry the level is `may`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .mx import Target
 
 _NAME = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
+_HEX = b"0123456789abcdef"
+_PIN_DIGITS = 64
 
 
 class Level(enum.Enum):
@@ -28,22 +30,26 @@ class Level(enum.Enum):
     MAY = b"may"  # TLS where it is offered and works, else in clear
     ENCRYPT = b"encrypt"  # TLS or no mail; with whom is not asked
     VERIFY = b"verify"  # TLS with a server that has proved its name
+    PIN = b"pin"  # TLS with a server that has one of these keys, whatever else its certificate says
 
 
 class Policy(NamedTuple):
     """The demand of one line. `names`: lower case, accepted in certificates besides those of `certificate_names`;
-    one that begins with a dot accepts the MX host's name when that lies below it."""
+    one that begins with a dot accepts the MX host's name when that lies below it. `pins`: of a server's key, as
+    `certificate.pin_of` gives them."""
 
     level: Level
     names: tuple[bytes, ...] = ()
+    pins: tuple[bytes, ...] = ()
 
     @property
     def is_demanded(self) -> bool:
         """Whether mail waits rather than goes out in clear."""
-        return self.level in (Level.ENCRYPT, Level.VERIFY)
+        return self.level in (Level.ENCRYPT, Level.VERIFY, Level.PIN)
 
 
 DEFAULT = Policy(Level.MAY)
+DEFAULT_OF_ROUTE = Policy(Level.VERIFY)
 
 
 def policy_for(domain: bytes, table: Mapping[bytes, bytes]) -> Policy:
@@ -62,8 +68,15 @@ def policy_for(domain: bytes, table: Mapping[bytes, bytes]) -> Policy:
     return DEFAULT if value is None else parse_policy(value)
 
 
+def of_hop(policy: Policy, hop: Hop) -> Policy:
+    """The policy as it is for this hop: a `/tls` in qmtproutes means a verified name, unless the domain's line demands
+    something else. What needs no TLS elsewhere (`may`, `none`) does not weaken it.
+    """
+    return DEFAULT_OF_ROUTE if hop.protocol == "qmtps" and not policy.is_demanded else policy
+
+
 def usable(policy: Policy, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """The targets that speak a protocol with as much TLS as the policy demands: QMTP knows none.
+    """The targets that speak a protocol with as much TLS as the policy demands: QMTP knows none, unless it is QMTPS.
 
     :raises Temporary: there are targets, but no such ones.
     """
@@ -85,13 +98,34 @@ def parse_policy(value: bytes) -> Policy:
     try:
         level = Level(word)
     except ValueError:
-        raise Malformed(f"{_shown(word)} is no TLS policy; write none, may, encrypt or verify") from None
+        raise Malformed(f"{_shown(word)} is no TLS policy; write none, may, encrypt, verify or pin") from None
+    if level is Level.PIN:
+        return Policy(level, pins=_parse_pins(rest))
     if rest and level is not Level.VERIFY:
         raise Malformed(f"names after {level.value.decode()} are of no use; only verify looks at them")
     for name in rest:
         if not _is_name(name):
             raise Malformed(f"{_shown(name)} is no host name; write verify:mx.example.org or verify:.example.org")
     return Policy(level, tuple(name.rstrip(b".") for name in rest))
+
+
+def _parse_pins(words: list[bytes]) -> tuple[bytes, ...]:
+    if not words:
+        raise Malformed("pin needs the pin of a key; on the other host `qmtwist tlskey` prints it")
+    for word in words:
+        if parse_pin(word) is None:
+            raise Malformed(f"{_shown(word)} is no pin, which has {_PIN_DIGITS} hexadecimal digits")
+    return tuple(words)
+
+
+def parse_pin(word: bytes) -> bytes | None:
+    """A pin in lower case; None: it is none.
+
+    >>> parse_pin(b"AB" * 32) == b"ab" * 32, parse_pin(b"ab")
+    (True, None)
+    """
+    pin = word.lower()
+    return pin if len(pin) == _PIN_DIGITS and not pin.translate(None, _HEX) else None
 
 
 def _is_name(name: bytes) -> bool:

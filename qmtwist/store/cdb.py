@@ -88,6 +88,26 @@ def write(path: str, temporary: str, records: Iterable[tuple[bytes, bytes]], mod
     durable.sync_directory(os.path.dirname(path) or ".")
 
 
+def begin(temporary: bytes) -> int:
+    """A descriptor of an empty file for `finish`; what had the name before is cut.
+
+    :raises OSError: it cannot be created.
+    """
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+
+
+def finish(descriptor: int, records: Iterable[tuple[bytes, bytes]]) -> None:
+    """Write a database and make it durable; a rename gives it its name. The descriptor is closed in any case.
+
+    :raises OSError: it cannot be written. :raises Malformed: it would be too large.
+    """
+    try:
+        durable.write_all(descriptor, encode(records))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Reader:
     """An open database. Looks up by pread, believes no number in the file, and sees the file that was opened even
     when a new one is renamed over it. Whoever opens it closes it; usable in a `with` statement.
@@ -123,6 +143,18 @@ class Reader:
     def get_all(self, key: bytes) -> list[bytes]:
         """The data of every record with this key, in the order they were written. Raises like `get`."""
         return list(self._find(key))
+
+    def records(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every record, in the order they were written. Raises like `get`."""
+        positions = [position for position, _ in _PAIR.iter_unpack(self._header)]
+        at, end = HEADER_BYTES, min(positions)
+        while at < end:
+            key_bytes, data_bytes = _PAIR.unpack(self._read(at, 8))
+            if at + 8 + key_bytes + data_bytes > end:
+                raise Malformed("constant database: a record lies outside its place")
+            both = self._read(at + 8, key_bytes + data_bytes)
+            yield both[:key_bytes], both[key_bytes:]
+            at += 8 + key_bytes + data_bytes
 
     def _find(self, key: bytes) -> Iterator[bytes]:
         h = hash_key(key)
