@@ -27,6 +27,7 @@ from qmtwist.wire import spawn
 
 from . import environment, privileges
 from .channel import Channel
+from .couriers import Couriers
 from .login import LoginEnded, Logins
 from .worker import Terms, Worker, assertion
 
@@ -117,6 +118,7 @@ class Agent:
         self._poll.register(daemon.fileno(), select.POLLIN)
         self._alarm = self._hear_of_deaths()
         self._logins = Logins(options.home, options.checkpassword, self._poll)
+        self._couriers = Couriers(options.home)
 
     def run(self) -> None:
         """Until the daemon hangs up.
@@ -150,13 +152,16 @@ class Agent:
         signal.alarm(PATIENCE_S)
         with contextlib.suppress(ChildProcessError):
             while True:
-                self._by_pid.pop(os.wait()[0], None)
+                pid = os.wait()[0]
+                self._by_pid.pop(pid, None)
+                self._couriers.reaped(pid)
         signal.alarm(0)
 
     def _hurry(self, number: int, frame: object) -> None:
         for pid in list(self._by_pid):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
+        self._couriers.end()
 
     def _obey(self, frame: spawn.Frame) -> None:
         if frame.kind == spawn.LOOKUP:
@@ -168,6 +173,8 @@ class Agent:
             refusal = self._logins.start(frame.number, frame.payload)
             if refusal:
                 self._answer(spawn.REFUSAL, frame.number, refusal)
+        elif frame.kind == spawn.COURIER:
+            self._couriers.start(frame.payload, self._daemon.take_descriptor())
         elif frame.kind == spawn.HELLO:
             if frame.payload != b"%d" % spawn.VERSION:
                 raise Malformed(f"the daemon speaks version {frame.payload!r}")
@@ -304,7 +311,7 @@ class Agent:
                 if staff is not None:
                     self._let_go(staff)
                     self._judge(staff, status)
-                else:
+                elif not self._couriers.reaped(pid):
                     self._logins.reaped(pid, os.waitstatus_to_exitcode(status))
 
     def _judge(self, staff: _Staff, status: int) -> None:

@@ -147,7 +147,8 @@ class MailService(Service):
         self.local = LocalAgent(
             reactor, self.home, settings.delivery, settings.pop3.checkpassword, self._agent_says, self._agent_lost
         )
-        self.remote = RemoteAgents(reactor, self.home, settings.send.remoteagents, self.telemetry)
+        count, starter = settings.send.remoteagents, self.local.start_courier
+        self.remote = RemoteAgents(reactor, self.home, count, self.telemetry, starter=starter)
         replaced = os.fsencode(f"{self.home}/bin/qmail-queue") if is_replaced(self.home, "qmail-queue") else None
         self.intake = Chosen(self, os.environb.get(b"QMAILQUEUE") or replaced)
         self.recipients = LocalRecipients(self.queue.sort, self.local)

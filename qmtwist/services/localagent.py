@@ -7,7 +7,8 @@ remembered for a moment, and as long as neither users/cdb nor the password file 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, fail
@@ -20,14 +21,14 @@ from qmtwist.mail.outcome import Outcome, Verdict, parse_report
 from qmtwist.wire import spawn
 from qmtwist.wire.spawn import Frame
 
-from .agentprocess import AgentProcess, launch, why
+from .agentprocess import AgentProcess, why
 from .fdchannel import FdChannel, IAgentReactor
+from .localstart import ask_for_courier, launch_local
 from .mailboxes import MailboxWorker
 from .recentchecks import RecentChecks
 from .seams import Permit
 from .workerlink import CRASHED, LoggedIn, WorkerLink
 
-PROGRAM = "qmail-lspawn"
 ACCOUNT_TTL_S = 2.0
 ACCOUNT_LIMIT = 10_000
 SIGNATURE_S = 0.5  # users/cdb and the password file are looked at no oftener
@@ -93,7 +94,7 @@ class LocalAgent:
         self._sweep: IDelayedCall | None = None
         self._stopped: list[Deferred[None]] | None = None
         self._deadline: IDelayedCall | None = None
-        self._is_lost = False
+        self._is_lost = self._is_root = False
         self._checks = RecentChecks(reactor)
 
     def start(self) -> None:
@@ -101,18 +102,16 @@ class LocalAgent:
 
         :raises OSError: it cannot be run.
         """
-        settings = self._settings
-        words = [b"--agent", b"--defaultdelivery", settings.defaultdelivery]
-        words += [b"--programtimeout", b"%d" % settings.program_timeout_s]
-        if self._checkpassword:
-            words += [b"--checkpassword", self._checkpassword]
-        names = (b"PATH", b"QMAILQUEUE", b"TZ")
-        environment = {name: os.environb[name] for name in names if name in os.environb}
-        environment[b"QMTWIST_HOME"] = os.fsencode(self._home)
+        self._is_root = os.geteuid() == 0
         self._process = AgentProcess(self._ended, self._log)
-        ours = launch(self._reactor, self._home, PROGRAM, words, environment, self._process)
+        ours = launch_local(self._reactor, self._home, self._settings, self._checkpassword, self._process)
         self._channel = FdChannel(self._reactor, ours, self._take, self._hung_up)
         self._send(spawn.HELLO, 0, b"%d" % spawn.VERSION)
+
+    def start_courier(self, words: Sequence[bytes]) -> socket.socket | None:
+        """remoteagent.Starter, for a daemon that has given up root."""
+        can = self._is_root and os.geteuid() != 0 and self._channel is not None and self._channel.is_open
+        return ask_for_courier(self._channel, words) if can and self._channel is not None else None
 
     # -- what is asked of it
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
@@ -28,6 +29,8 @@ MANGLED = Outcome(Verdict.DEFERRAL, b"qmail-rspawn sent a mangled report. (#4.3.
 NO_MEMORY = Outcome(Verdict.DEFERRAL, b"qmail-rspawn: out of memory. (#4.3.0)\n")
 
 Report = Callable[[int, Outcome], None]
+Starter = Callable[[Sequence[bytes]], socket.socket | None]
+"""Starts qmail-rspawn with these words for somebody who cannot make it qmailr; our end of its socket. None: cannot."""
 
 
 class Log(Protocol):
@@ -66,17 +69,24 @@ class RemoteAgent:
     """
 
     def __init__(
-        self, reactor: IAgentReactor, home: str, log: Log, words: Sequence[bytes], on_lost: Callable[[], None]
+        self,
+        reactor: IAgentReactor,
+        home: str,
+        log: Log,
+        words: Sequence[bytes],
+        on_lost: Callable[[], None],
+        starter: Starter = lambda words: None,
     ) -> None:
         self._reactor = reactor
         self._home = home
         self._log = log
         self._words = words
         self._on_lost = on_lost
+        self._starter = starter
         self._pending: dict[int, _Pending] = {}
         self._number = 0
         self._channel: FdChannel | None = None
-        self._process: AgentProcess | None = None
+        self._process: AgentProcess | None = None  # None also while somebody else's child serves us
         self._has_reported = False  # since it was started
         self._delay_s = FIRST_DELAY_S
         self._restart: IDelayedCall | None = None
@@ -93,9 +103,11 @@ class RemoteAgent:
 
         :raises OSError: no socket, or the process cannot be made.
         """
-        process = AgentProcess(self._ended, self._log.line)
-        ours = launch(self._reactor, self._home, PROGRAM, self._words, os.environb, process)
-        self._process = process
+        ours = self._starter(self._words)
+        if ours is None:
+            process = AgentProcess(self._ended, self._log.line)
+            ours = launch(self._reactor, self._home, PROGRAM, self._words, os.environb, process)
+            self._process = process
         self._has_reported = False
         self._channel = FdChannel(self._reactor, ours, self._take, self._hung_up)
         self._channel.send(spawn.frame(spawn.HELLO, 0, b"%d" % spawn.VERSION))
@@ -127,7 +139,7 @@ class RemoteAgent:
         if self._restart is not None:
             self._restart.cancel()
             self._restart = None
-        if self._process is None:
+        if self._process is None and self._channel is None:
             self._stopped = Deferred()
             return succeed(None)
         if self._stopped is None:
@@ -187,14 +199,19 @@ class RemoteAgent:
         """The socket has ended, so the process will; it gets no second chance to report."""
         if self._process is not None:
             self._process.kill()
+        elif self._channel is not None:
+            self._gone(b"it hung up")
 
     def _ended(self, reason: Failure) -> None:
         """The process is gone; what it still had to say has been read, unless it never will."""
         self._process = None
+        self._gone(why(reason))
+
+    def _gone(self, how: bytes) -> None:
         self._leave()
         if self._stopped is not None:
             return
-        self._log.line(b"alert: oh no! lost qmail-rspawn: %s" % why(reason))
+        self._log.line(b"alert: oh no! lost qmail-rspawn: %s" % how)
         self._plan_restart()
         self._on_lost()
 
@@ -202,9 +219,9 @@ class RemoteAgent:
         """What has not been reported by now is deferred."""
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
-        if self._channel is not None:
-            self._channel.drain()
-            self._channel = None
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.drain()
         pending, self._pending = self._pending, {}
         for transaction in pending.values():
             transaction.give_up(CRASHED)

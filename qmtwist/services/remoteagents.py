@@ -13,7 +13,7 @@ from qmtwist.control.replaced import is_replaced
 from qmtwist.wire.remoteorder import RemoteOrder
 
 from .fdchannel import IAgentReactor
-from .remoteagent import Log, RemoteAgent, Report
+from .remoteagent import Log, RemoteAgent, Report, Starter
 from .seams import Permit
 
 PROCESSORS_EACH = 4  # of the machine, for one agent where control/remoteagents does not say how many
@@ -32,18 +32,25 @@ def runs_programs(home: str) -> bool:
 class RemoteAgents:
     """seams.RemoteCourier; made by `assemble`, lives as long as the daemon.
 
-    `start` it while the daemon is still root, so that the agents can become qmailr; one that is started again after
-    that runs as the daemon's own user. A destination always has the same agent, which may have a connection to it.
+    `start` it while the daemon is still root, so that the agents can become qmailr. One that is started again after
+    that is started by `starter`, if it can. A destination always has the same agent, which may have a connection to it.
     """
 
     def __init__(
-        self, reactor: IAgentReactor, home: str, count: int, log: Log, on_lost: Callable[[], None] = lambda: None
+        self,
+        reactor: IAgentReactor,
+        home: str,
+        count: int,
+        log: Log,
+        on_lost: Callable[[], None] = lambda: None,
+        starter: Starter = lambda words: None,
     ) -> None:
         self._reactor = reactor
         self._home = home
         self._count = count or usual_count()
         self._log = log
         self._on_lost = on_lost
+        self._starter = starter
         self._agents: list[RemoteAgent] = []
         self._leaving: list[Deferred[None]] = []
         self.runs_programs = runs_programs(home)
@@ -61,7 +68,8 @@ class RemoteAgents:
         words = [b"--agent", b"--programs"] if self.runs_programs else [b"--agent"]
         # one that runs programs only waits for them; there is nothing to share out
         count = 1 if self.runs_programs else self._count
-        return [RemoteAgent(self._reactor, self._home, self._log, words, self._on_lost) for _ in range(count)]
+        desk = (self._reactor, self._home, self._log, words, self._on_lost, self._starter)
+        return [RemoteAgent(*desk) for _ in range(count)]
 
     def transact(self, order: RemoteOrder, descriptor: int | None, report: Report, permit: Permit) -> None:
         """seams.RemoteCourier"""

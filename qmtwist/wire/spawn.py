@@ -73,6 +73,7 @@ ACCOUNT = b"a"  # from agent: uid NUL user NUL home NUL dash NUL ext NUL serial 
 REFUSAL = b"r"  # from agent, worker: a report (letter and text) for the order of this number
 WORKER = b"w"  # from agent: number is a worker's serial, payload its uid; its channel is attached
 LOST = b"x"  # to agent: the worker with this serial has hung up; payload is its uid
+COURIER = b"m"  # to agent: run qmail-rspawn with these words, each NUL-ended; its socket is attached
 LOGIN = b"c"  # to agent: run the checkpassword program; payload name NUL secret NUL challenge NUL
 # A worker that a checkpassword program started greets the agent with HELLO: version NUL uid NUL gid NUL user NUL home.
 

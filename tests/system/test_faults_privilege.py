@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import smtplib
 import time
 from collections.abc import Callable
@@ -145,3 +147,37 @@ def play_a_user_reads_nothing_of_others_by_links_in_the_own_home(directory: str)
         assert home.messages("bob") == []
         send(daemon, "bob")
         daemon.wait_for_messages("bob", 1)
+
+
+def test_a_remote_agent_that_was_killed_comes_back_as_qmailr(open_directory: str) -> None:
+    play_apart(play_a_remote_agent_that_was_killed_comes_back_as_qmailr, open_directory)
+
+
+def play_a_remote_agent_that_was_killed_comes_back_as_qmailr(directory: str) -> None:
+    home = make(directory)
+    home.write("control/smtproutes", ":127.0.0.1:1\n")
+    instruct(home, "alice", "&alice@far.example\n", ALICE)
+
+    def couriers() -> list[int]:
+        found = []
+        for pid in tree(daemon.pid):
+            with contextlib.suppress(FileNotFoundError):  # it ends just now
+                if set(status(pid)["Uid"]) == {"1006"}:
+                    found.append(pid)
+        return found
+
+    def is_another_there() -> bool:
+        return any(pid != first for pid in couriers())
+
+    with running(Daemon(home)) as daemon:
+        for _ in range(2):
+            (first,) = couriers()
+            os.kill(first, signal.SIGKILL)
+            wait_for(is_another_there, daemon)
+            wait_for(lambda: len(couriers()) == 1, daemon)
+        assert "0" not in status(couriers()[0])["Gid"] and set(status(couriers()[0])["CapEff"]) == {"0" * 16}
+        since = len(daemon.log)
+        send(daemon, "alice")
+        wait_for(lambda: any("wasn't_able_to_establish" in line for line in daemon.log[since:]), daemon)
+        last = couriers()
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in last)  # it ends with the server
