@@ -16,7 +16,7 @@ from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.records import encode_info, encode_recipients
 from tests.support.daemon import running
 from tests.support.network import BlackHole
-from tests.support.peers import DEFAULT, Peer, after, stall
+from tests.support.peers import DEFAULT, Conversation, Over, Peer, after, stall
 from tests.support.processes import is_running
 from tests.support.remote import RELAY_FOR_US, Station, station, wait_until
 from tests.support.town import Town, town
@@ -27,7 +27,7 @@ JOE = "joe@test.example"
 
 
 def fill_queue(made: Town, count: int, domain: str) -> None:
-    """So many messages for different users at a domain, all due, as a stopped server leaves them."""
+    """So many messages for different users, all due, as a stopped server leaves them; `%d` gives each a domain."""
     layout = Layout(f"{made.path}/queue")
     owners = {kind: os.stat(f"{layout.queue}/{kind}/0") for kind in ("mess", "remote", "info")}
     for number in range(10_000_000_000, 10_000_000_000 + count):
@@ -36,7 +36,7 @@ def fill_queue(made: Town, count: int, domain: str) -> None:
             (
                 "remote",
                 layout.channel("remote", number),
-                encode_recipients([(False, b"x%d@%b" % (number, domain.encode()))]),
+                encode_recipients([(False, b"x%d@%b" % (number, domain.replace("%d", str(number)).encode()))]),
             ),
             ("info", layout.info(number), encode_info(b"s@far.example")),
         ):
@@ -95,6 +95,33 @@ def test_black_holes_hold_no_slots() -> None:
         office.send_many((JOE, name, b"Subject: x\n\n") for name in names)
         wait_until(lambda: len(good.messages) >= 40, lambda: "\n".join(office.log[-20:]), 20)
         assert not [line for line in office.log if "remote 21/20" in line]
+
+
+def test_a_smarthost_sees_no_more_connections_than_there_are_slots_and_a_few() -> None:
+    """600 messages for as many domains, all by one relay, which turns away the 41st connection as Postfix would."""
+
+    def greet(conversation: Conversation) -> None:
+        if relay.current > 40:
+            conversation.say(b"421 too many connections\r\n")
+            raise Over
+        conversation.say(b"220 relay.example ESMTP\r\n")
+
+    with Peer(delay_s=0.005, greeting=greet) as relay:
+        routes = f":{relay.route}\n"
+        with killed_at_the_end(lambda made: fill_queue(made, 600, "d%d.example"), smtproutes=routes) as office:
+            wait_until(lambda: len(relay.messages) == 600, lambda: "\n".join(office.log[-20:]))
+            assert relay.most <= 40
+            assert not [line for line in office.log if ": deferral: " in line]
+
+
+def test_a_relay_that_does_not_answer_defers_all_that_waits_for_it() -> None:
+    """Those who wait for a connection need not find out one after the other."""
+    with BlackHole("127.0.0.1") as hole:
+        routes = f":127.0.0.1:{hole.port}\n"
+        with killed_at_the_end(lambda made: None, smtproutes=routes, timeoutconnect="2\n") as office:
+            office.send_many((JOE, f"x@d{number}.example", b"x\n") for number in range(100))
+            wait_until(lambda: told(office) == 100, lambda: "\n".join(office.log[-20:]), 20)
+            assert sum(": deferral: Sorry,_I_wasn't_able" in line for line in office.log) == 100
 
 
 def test_thirty_killed_agents_lose_nothing() -> None:

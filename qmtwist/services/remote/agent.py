@@ -28,6 +28,7 @@ from qmtwist.wire.spawn import Frame
 
 from .connection import Connections, IRemoteReactor
 from .delivery import BUG, Delivery, Staff
+from .doors import Doors
 from .message import Message
 from .pool import Pool
 from .route import Router, Rules
@@ -69,6 +70,7 @@ class Agent:
             reactor,
             connections,
             Pool(connections, idle_limit),
+            Doors(),
             OutgoingTls(),
             FailedHandshakes(),
             dead,

@@ -23,6 +23,7 @@ from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.remotereport import Result
 
 from .connection import Connection, Connections, IRemoteReactor, Key, Terms
+from .doors import Doors, Place
 from .message import Message
 from .pool import Pool
 from .route import Route, Router
@@ -45,6 +46,7 @@ class Staff(NamedTuple):
     reactor: IRemoteReactor
     connections: Connections
     pool: Pool
+    doors: Doors
     tls: OutgoingTls
     handshakes: FailedHandshakes
     dead: DeadHosts
@@ -59,9 +61,9 @@ class Delivery:
     """
 
     __slots__ = (
-        "_ask", "_connection", "_connector", "_done", "_has_asked", "_has_begun", "_has_slot", "_is_parked",
-        "_is_reused", "_last", "_may_reuse", "_message", "_order", "_route", "_router", "_staff", "_target",
-        "_targets",
+        "_ask", "_before", "_connection", "_connector", "_done", "_has_asked", "_has_begun", "_has_slot", "_inside",
+        "_is_parked", "_is_reused", "_last", "_may_reuse", "_message", "_order", "_route", "_router", "_staff",
+        "_target", "_targets",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,8 @@ class Delivery:
         self._target: Target | None = None  # the one in hand
         self._connector: IConnector | None = None  # while connecting
         self._connection: Connection | None = None  # ready, and waiting for the slot
+        self._before: Place | None = None  # the door it waits at
+        self._inside: Place | None = None  # the door it went through, until it has a slot
         self._last: Result | None = None  # what the host before said
         self._has_asked = False
         self._has_slot = False
@@ -101,9 +105,11 @@ class Delivery:
         if self._has_slot or self._done is None:
             return
         self._has_slot = True
+        is_waiting = self._before is not None
+        self._leave_doors()
         if self._connection is not None:
             self._begin(self._connection)
-        elif self._is_parked:
+        elif self._is_parked or is_waiting:
             self._is_parked = False
             self._next()
 
@@ -150,16 +156,52 @@ class Delivery:
         while self._targets:
             self._target = target = self._targets.pop(0)
             key = self._key(target)
-            if self._may_reuse and (connection := staff.pool.take(key)) is not None:
+            has_idle = self._may_reuse and staff.pool.has(key)
+            if not has_idle and staff.dead.is_dead(target.address, int(staff.now()), staff.pid):
+                continue
+            if not self._may_enter(target):
+                return
+            connection = staff.pool.take(key) if has_idle else None
+            if connection is not None:
                 self._reuse(connection)
-                return
-            if not staff.dead.is_dead(target.address, int(staff.now()), staff.pid):
+            else:
                 self._connect(target, key)
-                return
+            return
         if self._last is None:
             self._defer(NO_CONNECTION)
         else:
             self._finish(self._last.outcomes(len(self._order.locals)))
+
+    def _may_enter(self, target: Target) -> bool:
+        """Whether one more connection may be had there; otherwise `admitted` will be called."""
+        place = target.address, target.port
+        if self._has_slot:
+            return True
+        if self._staff.doors.enter(place, self):
+            self._inside = place
+            return True
+        self._before = place
+        self._targets.insert(0, target)
+        return False
+
+    def admitted(self) -> None:
+        """doors.Visitor"""
+        self._before = None
+        self._next()
+
+    def passed_over(self) -> None:
+        """doors.Visitor"""
+        self._before = None
+        self._targets.pop(0)
+        self._next()
+
+    def _leave_doors(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            self._staff.doors.forget(before, self)
+        inside, self._inside = self._inside, None
+        if inside is not None:
+            self._staff.doors.leave(inside)
 
     def _reuse(self, connection: Connection) -> None:
         self._is_reused = True
@@ -196,11 +238,15 @@ class Delivery:
         target = self._target
         if self._done is None or target is None:
             return
+        is_late = isinstance(reason.value, (TimeoutError, TCPTimedOutError))
         if self._counts(target):
-            if isinstance(reason.value, (TimeoutError, TCPTimedOutError)):
+            if is_late:
                 self._staff.dead.timed_out(target.address, int(self._staff.now()))
             else:
                 self._staff.dead.answered(target.address)
+        if is_late:
+            self._staff.doors.timed_out((target.address, target.port))
+        self._leave_doors()
         self._next()
 
     def _counts(self, target: Target) -> bool:
@@ -238,6 +284,7 @@ class Delivery:
     def _park(self) -> None:
         self._connection = None
         self._is_parked = True
+        self._leave_doors()
         if self._target is not None:
             self._targets.insert(0, self._target)
 
@@ -264,6 +311,7 @@ class Delivery:
         assert target is not None and self._route is not None
         if self._done is None:
             return
+        self._leave_doors()
         is_refused_tls = connection.has_tls_failed and event.may_try_next_host and not self._route.policy.is_demanded
         if is_refused_tls:
             self._staff.handshakes.remember(target.address, target.name, self._staff.reactor.seconds())
@@ -308,6 +356,7 @@ class Delivery:
         self._message.close()
         if done is not None:
             done(outcomes)
+            self._leave_doors()
 
 
 class _Connecting(ClientFactory):

@@ -16,6 +16,10 @@ class Pool:
         self._idle: dict[Key, list[Connection]] = {}
         self._all: dict[Connection, None] = {}  # the one that was used longest ago first
 
+    def has(self, key: Key) -> bool:
+        """Whether there is one to take."""
+        return key in self._idle
+
     def take(self, key: Key) -> Connection | None:
         """An idle connection, which is the caller's from now on; None: there is none."""
         idle = self._idle.get(key)
