@@ -44,7 +44,7 @@ class Postfix:
         self.host = host
         self.address, self.port = address, free_port()
         self._routes = routes
-        self._pid = 0
+        self._is_started = False
 
     @property
     def route(self) -> str:
@@ -62,10 +62,11 @@ class Postfix:
         protocols = "all" if ":" in self.address else "ipv4"
         self._write("etc/main.cf", MAIN.format(top=self.top, host=self.host, more=more, protocols=protocols))
         self._write("etc/master.cf", self._services())
+        self._is_started = True
         self._command("start")
-        self._wait()
         with open(f"{self.top}/queue/pid/master.pid", encoding="ascii") as stream:
             self._pid = int(stream.read())
+        self._wait()
 
     def _write(self, name: str, text: str) -> None:
         with open(f"{self.top}/{name}", "w", encoding="ascii") as stream:
@@ -114,11 +115,12 @@ class Postfix:
 
     def stop(self) -> None:
         """Stop it at once, and wait for its master."""
-        if self._pid:
-            self._command("abort")
-            deadline = time.monotonic() + LIMIT_S
-            while os.path.exists(f"/proc/{self._pid}") and time.monotonic() < deadline:
-                time.sleep(0.02)
+        if not self._is_started:
+            return
+        self._command("abort")
+        deadline = time.monotonic() + LIMIT_S
+        while os.path.exists(f"/proc/{self._pid}") and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def __enter__(self) -> Postfix:
         return self
