@@ -215,6 +215,7 @@ def test_the_number_of_slots_can_be_changed_meanwhile() -> None:
         since = office.mark()
         office.control(concurrencyremote="3\n")
         wait_until(lambda: len(peer.messages) >= 15, lambda: "\n".join(office.log[-20:]))
+        assert peer.most <= 3 + 5  # those that wait for a slot are connected already
         office.control(concurrencyremote="20\n")
         wait_until(lambda: len(peer.messages) == 40, lambda: "\n".join(office.log[-20:]))
         office.wait_for_rest()
