@@ -1,8 +1,10 @@
 """Who waits for which other host. Each destination has a queue of its own and its turn; none may take all slots.
 
 A destination is a host in lower case. It is served by at most `cap` transactions at once: few at first, one more after
-each success, half as many after each that did not find the host. When many recipients wait for it, further messages
-are set aside as bare numbers and opened again when there is room; so what waits costs little and hides nobody.
+each success, half as many after each that did not find the host. Where transactions say when they have found it, a
+single one looks for it first: so a host that is not there takes one transaction, whatever waits for it. When many
+recipients wait for it, further messages are set aside as bare numbers and opened again when there is room; so what
+waits costs little and hides nobody.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class Batch:
 class Destination:
     """One host: made when somebody waits for it, forgotten when nobody does."""
 
-    __slots__ = ("aside", "batches", "cap", "is_hungry", "is_in_turn", "name", "out", "waiting")
+    __slots__ = ("aside", "batches", "cap", "is_found", "is_hungry", "is_in_turn", "name", "out", "waiting")
 
     def __init__(self, name: bytes, cap: int) -> None:
         self.name = name
@@ -52,17 +54,23 @@ class Destination:
         self.aside: deque[int] = deque()
         self.is_in_turn = False
         self.is_hungry = False
+        self.is_found = False  # by the last transaction that told
+
+    def has_room(self, is_careful: bool) -> bool:
+        """Whether one more transaction may be in progress."""
+        return self.out < (self.cap if self.is_found or not is_careful else 1)
 
 
 class Destinations:
     """Owned by the remote channel."""
 
-    __slots__ = ("_hungry", "_known", "_turns", "limit", "per_host", "waiting")
+    __slots__ = ("_hungry", "_known", "_turns", "is_careful", "limit", "per_host", "waiting")
 
     def __init__(self, per_host: int, limit: int) -> None:
         self.per_host = per_host
         self.limit = limit  # slots of the channel
         self.waiting = 0  # recipients, for all destinations
+        self.is_careful = False  # transactions say when they have found their host
         self._known: dict[bytes, Destination] = {}
         self._turns: deque[Destination] = deque()  # those for which a transaction can be started now
         self._hungry: deque[Destination] = deque()  # those which have room for what was set aside
@@ -138,7 +146,7 @@ class Destinations:
         """Whether a transaction can be started."""
         while self._turns:
             found = self._turns[0]
-            if found.waiting and found.out < found.cap:
+            if found.waiting and found.has_room(self.is_careful):
                 return True
             self._turns.popleft()  # its cap was lowered, or what waited was withdrawn
             found.is_in_turn = False
@@ -160,9 +168,18 @@ class Destinations:
         self._look_for_room(found)
         return found, batch, recipients
 
+    def reached(self, found: Destination) -> bool:
+        """A transaction has found the host: whether more may start now."""
+        if found.is_found:
+            return False
+        found.is_found = True
+        self._give_turn(found)
+        return found.is_in_turn
+
     def ended(self, found: Destination, end: End) -> None:
         """A transaction has ended."""
         found.out -= 1
+        found.is_found = end is not End.UNREACHED
         if end is End.SERVED:
             found.cap = min(found.cap + 1, self.per_host)
         elif end is End.UNREACHED:
@@ -183,7 +200,7 @@ class Destinations:
         return waiting >= WAITING_LIMIT or (waiting >= WAITING_SHARE and self.waiting >= WAITING_LIMIT_ALL)
 
     def _give_turn(self, found: Destination) -> None:
-        if not found.is_in_turn and found.waiting and found.out < found.cap:
+        if not found.is_in_turn and found.waiting and found.has_room(self.is_careful):
             found.is_in_turn = True
             self._turns.append(found)
 

@@ -58,6 +58,7 @@ class RemoteChannel(Channel):
         """
         if self._opening is not None or not self.slots.has_room():
             return None
+        self.destinations.is_careful = self.slots.is_lending
         has_turn = self.destinations.has_turn()
         if has_turn and not self._may_look_on:
             return self._start()
@@ -99,8 +100,12 @@ class RemoteChannel(Channel):
         self._jobs[number] = job
         return None
 
+    def found(self, ticket: int) -> bool:
+        """A transaction has found its host: whether others may start for that reason."""
+        return self.destinations.reached(self._transactions[ticket].destination)
+
     def ask(self, ticket: int) -> bool:
-        """A transaction has found its host: True, it has a slot; False, `ended` of another gives it one."""
+        """A transaction that has found its host begins: True, it has a slot; False, `ended` of another gives it one."""
         return self.slots.ask(ticket)
 
     def ended(self, ticket: int, end: End) -> list[int]:

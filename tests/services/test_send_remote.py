@@ -443,7 +443,7 @@ async def test_after_a_stop_all_that_waited_for_a_tarpit_is_due_as_before(make_d
     for number in numbers:
         birth = os.stat(desk.layout.info(number)).st_mtime
         due = os.stat(desk.layout.channel("remote", number)).st_mtime
-        assert 0 <= due - birth <= 1 or due - birth == 400
+        assert 0 <= due - birth <= 1 or due - birth in (400, 441)  # tried when it was 0 or 1 s old
     assert len([name for name in found if name.startswith("remote/")]) == 40
     os.utime(desk.layout.channel("remote", numbers[-1]), (4_000_000_000, 4_000_000_000))
     desk.script = hold

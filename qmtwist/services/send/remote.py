@@ -112,6 +112,8 @@ class RemoteDeliveries:
         if transaction is None:
             return
         transaction.has_asked = True
+        if self._channel.found(ticket):
+            self._office.pump_soon()
         if self._channel.ask(ticket):
             self._begin(transaction)
             go()
