@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from qmtwist.logbook.outtls import Handshake
-from qmtwist.rules.certificate import indicated_name, mismatch
+from qmtwist.rules.certificate import indicated_name, mismatch, pin_of
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.rules.tlspolicy import Level, Policy
 
@@ -18,13 +18,19 @@ UNASKED = "not asked for"
 
 
 def start(
-    sock: socket.socket, policy: Policy, names: Sequence[bytes], server_name: bytes, ca_path: str | None = None
+    sock: socket.socket,
+    policy: Policy,
+    names: Sequence[bytes],
+    server_name: bytes,
+    ca_path: str | None = None,
+    own: tuple[str, str] | None = None,
 ) -> tuple[ssl.SSLSocket, Handshake]:
     """Make a connection encrypted, in no more time than the socket's timeout; the policy's level is not `none`.
 
     `names` are those of `tlspolicy.certificate_names`, of which the certificate must bear one at level `verify`; at
     the others nobody looks at it. `server_name` goes out as SNI unless it is an address literal. `ca_path`: a PEM file
-    of authorities that are trusted besides the platform's. `sock` is used up in either case.
+    of authorities that are trusted besides the platform's. `own`: PEM files of the certificate and key that are shown
+    to the other side. `sock` is used up in either case.
 
     :raises HandshakeFailed: there is no TLS, or not with whom it should be; the connection is closed.
     """
@@ -32,10 +38,14 @@ def start(
     encrypted: ssl.SSLSocket | None = None
     try:
         context = _context(policy.level, ca_path)
+        if own is not None:
+            _introduce(context, *own)
         encrypted = context.wrap_socket(sock, server_hostname=server, do_handshake_on_connect=False)
         encrypted.do_handshake()
         why_not = UNASKED
         if policy.level is Level.VERIFY and (why_not := _mismatch(encrypted, names)):
+            raise HandshakeFailed(why_not)
+        if policy.level is Level.PIN and (why_not := _is_other_key(encrypted, policy)):
             raise HandshakeFailed(why_not)
     except (OSError, ValueError, HandshakeFailed) as trouble:
         (encrypted or sock).close()
@@ -70,6 +80,25 @@ def _trust(context: ssl.SSLContext, ca_path: str | None) -> None:
         raise HandshakeFailed("control/tlsca names no PEM file of certificates") from None
     except OSError as trouble:
         raise HandshakeFailed(f"control/tlsca cannot be read: {trouble.strerror}") from trouble
+
+
+def _introduce(context: ssl.SSLContext, certificate_path: str, key_path: str) -> None:
+    import ssl
+
+    try:
+        context.load_cert_chain(certificate_path, key_path)
+    except ssl.SSLError:
+        raise HandshakeFailed("control/tlscert and control/tlskey name no certificate with its key") from None
+    except OSError as trouble:
+        raise HandshakeFailed(f"our certificate or its key cannot be read: {trouble.strerror}") from trouble
+
+
+def _is_other_key(encrypted: ssl.SSLSocket, policy: Policy) -> str:
+    """With a pin the key alone counts: no authority, no name, no date."""
+    certificate = encrypted.getpeercert(binary_form=True)
+    if certificate is not None and pin_of(certificate) in policy.pins:
+        return ""
+    return "the key of its certificate is none of those that control/tlspolicy names"
 
 
 def _mismatch(encrypted: ssl.SSLSocket, names: Sequence[bytes]) -> str:

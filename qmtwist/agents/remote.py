@@ -62,7 +62,8 @@ class Delivery:
     def run(self) -> Result:
         """Deliver, and say what came of it. Expected trouble is in the result, not raised."""
         try:
-            self._policy = tlspolicy.policy_for(self._order.host, self._settings.tlspolicy)
+            policy = tlspolicy.policy_for(self._order.host, self._settings.tlspolicy)
+            self._policy = tlspolicy.of_hop(policy, self._hop)
             self._own_ends = outgoing.parse(self._settings.outgoingip)
             return self._try_all(self._targets())
         except Malformed as error:
@@ -148,8 +149,8 @@ class Delivery:
 
     def _session(self, target: Target, may_encrypt: bool) -> Session:
         address = target.address.encode()
-        if target.protocol == "qmtp":
-            return QmtpClient(address)
+        if target.protocol != "smtp":
+            return QmtpClient(address, is_encrypted=target.protocol == "qmtps")
         wish = Tls.MUST if self._policy.is_demanded else Tls.MAY if may_encrypt else Tls.NONE
         return ClientSession(self._settings.helohost, address, wish)
 
@@ -165,7 +166,9 @@ class Delivery:
         whole = socket.socket(fileno=sock.detach())
         whole.settimeout(self._settings.timeoutremote_s)
         names = tlspolicy.certificate_names(self._policy, self._order.host, self._hop, target.name)
-        return start(whole, self._policy, names, target.name, self._settings.tlsca)[0]
+        certificate, key = self._settings.tlscert, self._settings.tlskey
+        own = (certificate, key) if target.protocol == "qmtps" and certificate and key else None
+        return start(whole, self._policy, names, target.name, self._settings.tlsca, own)[0]
 
 
 def _wants_tls(result: Result | None) -> bool:

@@ -116,7 +116,6 @@ class Link:
                 self._read()
 
     def _start_tls(self) -> None:
-        assert isinstance(self._session, ClientSession)
         self._socket.settimeout(self._timeout_s)
         try:
             self._socket = self._handshake(self._socket)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from . import grammar, schema
 from .directory import Complaint, Complaints, Directory
 
+USUAL_CERTIFICATE = "servercert.pem"  # netqmail's TLS patch has both in it
+
 
 class RemoteSettings(NamedTuple):
     """Whoever sends to other hosts: the remote agent and qmail-remote.
@@ -31,6 +33,8 @@ class RemoteSettings(NamedTuple):
     idle_s: int
     max_messages: int  # down one connection
     tlsca: str | None = None  # path of a PEM file; None: only the platform's authorities are trusted
+    tlscert: str | None = None  # path of a PEM file with our own certificate; None: we have none
+    tlskey: str | None = None  # and of the one with its key
 
 
 def load_remote(home: str) -> RemoteSettings:
@@ -51,6 +55,7 @@ def load_remote(home: str) -> RemoteSettings:
 
 def settings(directory: Directory) -> RemoteSettings:
     """The settings in a directory that was read without errors."""
+    certificate = _certificate(directory)
     return RemoteSettings(
         helohost=directory.line("helohost"),
         smtproutes=directory.map("smtproutes"),
@@ -65,4 +70,12 @@ def settings(directory: Directory) -> RemoteSettings:
         idle_s=directory.number("remoteidle"),
         max_messages=directory.number("remotemessages"),
         tlsca=grammar.path_from(directory.home, directory.line("tlsca")),
+        tlscert=certificate,
+        tlskey=grammar.path_from(directory.home, directory.line("tlskey")) or certificate,
     )
+
+
+def _certificate(directory: Directory) -> str | None:
+    """The file with our own certificate: the one that control/tlscert names, or where others' patches look for it."""
+    named = grammar.path_from(directory.home, directory.line("tlscert"))
+    return named or directory.existing(USUAL_CERTIFICATE)

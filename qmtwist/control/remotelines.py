@@ -19,10 +19,13 @@ Lines = tuple[bytes, ...]
 
 
 def parse_routes(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
-    """`host:relay` or `host:relay:port`. What qmail takes silently in smtproutes is only warned about."""
+    """`host:relay` or `host:relay:port`, in qmtproutes also with `/tls`.
+
+    What qmail takes silently in smtproutes is only warned about.
+    """
     complain = directory.warn if row.is_classic else directory.refuse
     for number, line in grammar.numbered_lines(data):
-        why = smarthost.objection(line.partition(b":")[2])
+        why = smarthost.objection(line.partition(b":")[2], may_be_tls=row.name == "qmtproutes")
         if why:
             complain(row, number, f"{grammar.quoted(line)}: {why}")
     return directory.parse_map(row, data)

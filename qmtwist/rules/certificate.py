@@ -37,9 +37,9 @@ def mismatch(hosts: Sequence[str], addresses: Sequence[str], wanted: Sequence[by
 
 
 def pin_of(certificate: bytes) -> bytes:
-    """What a key is known by: the SHA-256 of the SubjectPublicKeyInfo of a certificate (DER), in lower-case hexadecimal.
+    """What a key is known by: the SHA-256 of a certificate's SubjectPublicKeyInfo, in lower-case hexadecimal.
 
-    A pin stays the same when the certificate is renewed with the same key. It is what this prints, too:
+    `certificate` is in DER. A pin stays the same when a certificate is renewed with the same key. It is printed also by
     `openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum`. Empty: the key is of no known kind.
     """
     from hashlib import sha256

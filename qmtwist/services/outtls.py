@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
@@ -23,11 +24,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from qmtwist.logbook.outtls import Handshake
-from qmtwist.rules.certificate import indicated_name, mismatch
+from qmtwist.rules.certificate import indicated_name, mismatch, pin_of
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.rules.tlspolicy import Level, Policy
 
+from .ownkey import Unusable, use_certificate
+
 TIMED_OUT = b"timed out"
+OTHER_KEY = "the key of its certificate is none of those that control/tlspolicy names"
 
 # OpenSSL's own words for what is usual; the others are read off the names of its constants
 _CODES = SSL.X509VerificationCodes
@@ -49,31 +53,50 @@ VERIFICATION_ERRORS: dict[int, str] = {
 class OutgoingTls:
     """The contexts of a process, built when first needed and shared by all connections; a reload makes a new one.
 
-    `ca_path`: a PEM file of authorities that are trusted besides the platform's.
+    `ca_path`: a PEM file of authorities that are trusted besides the platform's. `certificate_path`, `key_path`: PEM
+    files with our own certificate and its key, shown to those hosts for which that is asked.
     """
 
-    def __init__(self, ca_path: str | None = None) -> None:
+    def __init__(
+        self, ca_path: str | None = None, certificate_path: str | None = None, key_path: str | None = None
+    ) -> None:
         self._ca_path = ca_path
+        self._certificate_path = certificate_path
+        self._key_path = key_path
         self._ca_trouble = ""
-        self._contexts: dict[bool, SSL.Context] = {}
+        self._contexts: dict[tuple[bool, bool], SSL.Context] = {}
 
-    def attempt(self, policy: Policy, names: Sequence[bytes], server_name: bytes) -> Attempt:
+    def attempt(self, policy: Policy, names: Sequence[bytes], server_name: bytes, is_known: bool = False) -> Attempt:
         """What `startTLS` wants for one connection; the policy's level is not `none`.
 
         `names` are those of `tlspolicy.certificate_names`; whether the certificate bears one of them is found out at
-        every level and decides at `verify`. `server_name` goes out as SNI unless it is an address literal.
+        every level and decides at `verify`. `server_name` goes out as SNI unless it is an address literal. With
+        `is_known` the host is shown our certificate, if we have one.
 
-        :raises HandshakeFailed: verification is demanded and control/tlsca cannot be used.
+        :raises HandshakeFailed: verification is demanded and control/tlsca cannot be used, or our own certificate.
         """
-        context = self._context(policy.level is Level.MAY)
+        context = self._context(policy.level is Level.MAY, is_known)
         if self._ca_trouble and policy.level is Level.VERIFY:
             raise HandshakeFailed(self._ca_trouble)
-        return Attempt(context, policy.level, names, server_name, self._ca_trouble)
+        return Attempt(context, policy, names, server_name, self._ca_trouble)
 
-    def _context(self, may_be_weak: bool) -> SSL.Context:
-        if may_be_weak not in self._contexts:
-            self._contexts[may_be_weak] = self._build(may_be_weak)
-        return self._contexts[may_be_weak]
+    def _context(self, may_be_weak: bool, is_known: bool) -> SSL.Context:
+        key = may_be_weak, is_known
+        if key not in self._contexts:
+            context = self._build(may_be_weak)
+            if is_known:
+                self._introduce(context)
+            self._contexts[key] = context
+        return self._contexts[key]
+
+    def _introduce(self, context: SSL.Context) -> None:
+        """Let a context show our certificate."""
+        if self._certificate_path is None:
+            return
+        try:
+            use_certificate(context, self._certificate_path, self._key_path or self._certificate_path)
+        except Unusable as trouble:
+            raise HandshakeFailed(str(trouble)) from trouble
 
     def _build(self, may_be_weak: bool) -> SSL.Context:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
@@ -107,13 +130,14 @@ class Attempt:
     """One handshake. Made by OutgoingTls; lives no longer than its connection."""
 
     def __init__(
-        self, context: SSL.Context, level: Level, names: Sequence[bytes], server_name: bytes, ca_trouble: str
+        self, context: SSL.Context, policy: Policy, names: Sequence[bytes], server_name: bytes, ca_trouble: str
     ) -> None:
         self._context = context
-        self._is_demanded = level is Level.VERIFY
+        self._is_demanded = policy.level in (Level.VERIFY, Level.PIN)
+        self._pins = policy.pins if policy.level is Level.PIN else None
         self._names = names
         self._server_name = server_name
-        self._ca_trouble = ca_trouble
+        self._ca_trouble = "" if self._pins else ca_trouble
         self._why_not: str | None = None  # None: no certificate was seen; empty: it is good
         self._connection: SSL.Connection | None = None
 
@@ -149,12 +173,20 @@ class Attempt:
 
     def _look_at(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, is_good: int) -> bool:
         """OpenSSL's verify callback: the first trouble counts. Called for each certificate, the server's own last."""
+        if self._pins is not None:
+            return self._is_pinned(certificate, self._pins) if depth == 0 else True
         if self._why_not is None or self._why_not == "":
             if not is_good:
                 self._why_not = VERIFICATION_ERRORS.get(error, f"verification error {error}")
             elif depth == 0:
                 self._why_not = self._mismatch(certificate)
         return not (self._is_demanded and self._why_not)
+
+    def _is_pinned(self, certificate: X509, pins: Sequence[bytes]) -> bool:
+        """With a pin the key alone counts: no authority, no name, no date."""
+        pin = pin_of(certificate.to_cryptography().public_bytes(Encoding.DER))
+        self._why_not = "" if pin in pins else OTHER_KEY
+        return not self._why_not
 
     def _mismatch(self, certificate: X509) -> str:
         try:

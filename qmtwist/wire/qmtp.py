@@ -12,15 +12,15 @@ from typing import Final
 from qmtwist.mail.errors import Malformed
 
 from .netstring import netstring
-from .outgoing import BLOCK_BYTES, Capabilities, Ended, Event, Lost, Ready, SendBody, Transaction, Wait
+from .outgoing import BLOCK_BYTES, Capabilities, Ended, Event, Lost, Ready, SendBody, StartTls, Transaction, Wait
 from .remotereport import Result, accepted, died, disliked, giving_up
 from .session import NEED_ANSWER, NEED_DATA, Pause
 
 ANSWER_LIMIT = 200_000_000  # bytes of one answer (qmail's limit for a netstring)
 KEPT_BYTES = 5000  # of an answer, for the report
 
-_READY, _BODY, _ANSWERS, _OVER = range(4)
-_WAITS: Final = (Wait.NOTHING, Wait.BLOCK, Wait.FINAL, Wait.NOTHING)
+_READY, _BODY, _ANSWERS, _OVER, _TLS = range(5)
+_WAITS: Final = (Wait.NOTHING, Wait.BLOCK, Wait.FINAL, Wait.NOTHING, Wait.TLS)
 _LENGTH_DIGITS = len(str(ANSWER_LIMIT))
 _SHOWN = bytes(byte if 32 <= byte <= 126 else 63 for byte in range(256))
 
@@ -83,10 +83,12 @@ class AnswerReader:
 
 
 class QmtpClient:
-    """One connection to a QMTP server; the same verbs and events as the SMTP `ClientSession`, without TLS.
+    """One connection to a QMTP server; the same verbs and events as the SMTP `ClientSession`.
 
-    Made by a shell when it is connected. `Ready` comes at once. One transaction at a time, any number of them down one
-    connection. A recipient that was accepted stays accepted, whatever becomes of the connection afterwards.
+    Made by a shell when it is connected. `Ready` comes at once; with `is_encrypted` (QMTPS) that is after `StartTls`,
+    which comes before anything else and is answered with `tls_started` or `tls_failed`. One transaction at a time, any
+    number of them down one connection. A recipient that was accepted stays accepted, whatever becomes of the connection
+    afterwards.
     """
 
     __slots__ = (
@@ -94,13 +96,13 @@ class QmtpClient:
         "_transaction", "turn",
     )  # fmt: skip
 
-    def __init__(self, address: bytes) -> None:
+    def __init__(self, address: bytes, is_encrypted: bool = False) -> None:
         self._address = address
         self._answers = AnswerReader()
         self._output: list[bytes] = []
         self._held_bytes = 0  # of the message, since the last write
-        self._event: Event | None = Ready(Capabilities(has_eight_bit=True))
-        self._state = _READY
+        self._event: Event | None = StartTls() if is_encrypted else _is_ready()
+        self._state = _TLS if is_encrypted else _READY
         self._transaction = Transaction(b"", (), 0, False)
         self._left = 0  # bytes of the message that have not been fed
         self._records: list[tuple[bytes, bytes]] = []
@@ -119,7 +121,7 @@ class QmtpClient:
         """The connection has ended, in order or with an error. Call it when `next_event` has paused."""
         if self._state == _READY and isinstance(self._event, Ended):
             self._state, self._event = _OVER, Ended(self._event.result, False)
-        elif self._state == _READY:
+        elif self._state in (_READY, _TLS):
             self._event = self._lose(None, True)
         elif self._state != _OVER:
             # a package that is not complete is thrown away
@@ -145,6 +147,18 @@ class QmtpClient:
         return data
 
     # -- what the shell wants
+
+    def tls_started(self) -> None:
+        """What follows is encrypted."""
+        assert self._state == _TLS
+        self._state, self._event = _READY, _is_ready()
+        self.turn += 1
+
+    def tls_failed(self, why: bytes) -> None:
+        """The handshake failed, or the certificate is not good enough. `why` is a phrase for the report."""
+        assert self._state == _TLS
+        text = b"Connected to %s but TLS failed: %s. (#4.7.5)\n" % (self._address, why)
+        self._event = self._lose(Result((), b"Z", text), True)
 
     def begin(self, transaction: Transaction) -> None:
         """Begin a transaction: after `Ready`, or after an `Ended` that is reusable. `size_bytes` must be exact."""
@@ -255,3 +269,7 @@ class QmtpClient:
             records += [(b"s", text)] * missing
             return Result(tuple(records), b"K", accepted(self._address, self._said))
         return Result(tuple(records), b"Z" if missing else b"D", text)
+
+
+def _is_ready() -> Event:
+    return Ready(Capabilities(has_eight_bit=True))

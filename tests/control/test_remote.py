@@ -100,7 +100,7 @@ def test_all_that_is_wrong_is_said_at_once_with_file_and_line(home: Path) -> Non
         "control/nameservers:4: '192.0.2.53 0': write `address` or `address port`",
         "control/outgoingfamilies:1: 'ipv4 ipv5': allowed is `ipv4`, `ipv6` or both, the preferred one first",
         "control/outgoingip:2: 'a.example:nowhere': there is no IP address; write `address` or `sender-domain:address`",
-        "control/tlspolicy:1: 'a.example:maybe': 'maybe' is no TLS policy; write none, may, encrypt or verify",
+        "control/tlspolicy:1: 'a.example:maybe': 'maybe' is no TLS policy; write none, may, encrypt, verify or pin",
         "control/tlspolicy:2: 'b.example': write `domain:policy`",
     ]
 

@@ -52,9 +52,9 @@ def test_verify_may_name_what_a_certificate_may_bear() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (b"", "'' is no TLS policy; write none, may, encrypt or verify"),
-        (b"must", "'must' is no TLS policy; write none, may, encrypt or verify"),
-        (b"verify mx.example", "'verify mx.example' is no TLS policy; write none, may, encrypt or verify"),
+        (b"", "'' is no TLS policy; write none, may, encrypt, verify or pin"),
+        (b"must", "'must' is no TLS policy; write none, may, encrypt, verify or pin"),
+        (b"verify mx.example", "'verify mx.example' is no TLS policy; write none, may, encrypt, verify or pin"),
         (b"encrypt:mx.example", "names after encrypt are of no use; only verify looks at them"),
         (b"verify:", "'' is no host name; write verify:mx.example.org or verify:.example.org"),
         (b"verify:a..b", "'a..b' is no host name; write verify:mx.example.org or verify:.example.org"),

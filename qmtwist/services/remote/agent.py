@@ -106,7 +106,8 @@ class Agent:
             self._resolver = Resolver(self._reactor, settings.nameservers)
         else:
             self._resolver.use(settings.nameservers)
-        self._staff = self._staff._replace(tls=OutgoingTls(settings.tlsca))
+        tls = OutgoingTls(settings.tlsca, settings.tlscert, settings.tlskey)
+        self._staff = self._staff._replace(tls=tls)
         self._router = Router(self._reactor, self._resolver, rules)
         self._staff.pool.clear()
 

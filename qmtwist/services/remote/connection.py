@@ -234,7 +234,7 @@ class Connection(protocol.Protocol):
             self._handshake_failed(failed)
         else:
             self._connections.note(words.word(agreed, self._terms.name, self.key.address))
-            self._smtp.tls_started()
+            self._session.tls_started()
         self._pump()
 
     def resumeProducing(self) -> None:
@@ -365,16 +365,12 @@ class Connection(protocol.Protocol):
 
     # -- TLS
 
-    @property
-    def _smtp(self) -> ClientSession:
-        assert isinstance(self._session, ClientSession)
-        return self._session
-
     def _start_tls(self) -> None:
         terms = self._terms
         self._flush()
         try:
-            self._attempt = terms.tls.attempt(self.key.policy, terms.names, terms.name)
+            is_known = self.key.protocol == "qmtps"  # a route names the host
+            self._attempt = terms.tls.attempt(self.key.policy, terms.names, terms.name, is_known)
         except HandshakeFailed as failed:
             self._handshake_failed(failed)
             return
@@ -384,13 +380,13 @@ class Connection(protocol.Protocol):
         self._attempt = None
         self.has_tls_failed = True
         self._connections.note(words.word_failure(failed.why, self._terms.name, self.key.address))
-        self._smtp.tls_failed(failed.why)
+        self._session.tls_failed(failed.why)
 
 
 def _session(key: Key, is_clear: bool) -> ClientSession | QmtpClient:
     address = key.address.encode()
-    if key.protocol == "qmtp":
-        return QmtpClient(address)
+    if key.protocol != "smtp":
+        return QmtpClient(address, is_encrypted=key.protocol == "qmtps")
     tls = Tls.MUST if key.policy.is_demanded else Tls.MAY
     if key.policy.level is Level.NONE or (is_clear and not key.policy.is_demanded):
         tls = Tls.NONE

@@ -321,7 +321,7 @@ class Delivery:
             self._may_reuse = False  # the others that are kept may have died with it
             self._targets.insert(0, target)
             self._next()
-        elif event.may_try_next_host and target.protocol != "qmtp":
+        elif event.may_try_next_host and (target.protocol == "smtp" or connection.has_tls_failed):
             self._last = event.result or self._last
             self._next()
         elif event.result is not None:

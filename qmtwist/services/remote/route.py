@@ -87,8 +87,8 @@ class Router:
 
     async def _look_up(self, host: bytes) -> Route:
         settings = self.rules.settings
-        policy = _policy(host, settings)
         hop = smarthost.next_hop(host, settings.smtproutes, settings.qmtproutes)
+        policy = tlspolicy.of_hop(_policy(host, settings), hop)
         chance = _Chance()
         asking = mx.targets(hop, self._is_own, self.rules.families, chance.shuffle)
         route = Route(hop, policy, tlspolicy.usable(policy, await self._ask(asking)))
