@@ -21,6 +21,8 @@ PROGRAMS: dict[str, str] = {
     "qmtwist-checkpassword": "mailbox.checkpassword",
     "maildirmake": "mailbox.maildirmake",
     "qmail-smtpd": "submit.qmail_smtpd",
+    "qmail-qmtpd": "submit.qmail_qmtpd",
+    "qmail-qmqpd": "submit.qmail_qmqpd",
     "qmail-inject": "submit.qmail_inject",
     "sendmail": "submit.sendmail",
     "mailq": "submit.mailq",

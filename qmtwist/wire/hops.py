@@ -7,12 +7,15 @@ _LONGEST = max(map(len, _NAMES))
 
 
 class HopCounter:
-    """Counts in a header that comes in pieces, cut anywhere, lines ended by LF. What it keeps does not grow."""
+    """Counts in a header that comes in pieces, cut anywhere, lines ended by LF. What it keeps does not grow.
+
+    `before` stands in front of the first piece: a line end, unless the pieces begin with one of their own.
+    """
 
     __slots__ = ("_header", "hops")
 
-    def __init__(self) -> None:
-        self._header: bytes | None = b"\n"  # the last bytes of the header so far, None: the header is over
+    def __init__(self, before: bytes = b"\n") -> None:
+        self._header: bytes | None = before  # the last bytes of the header so far, None: the header is over
         self.hops = 0
 
     def count(self, text: bytes) -> None:

@@ -204,7 +204,8 @@ class PackageSession:
     # -- for the two protocols
 
     def _run(self) -> Steps:
-        raise NotImplementedError
+        """The whole session, as the protocol has it; this one ends before it began."""
+        yield from ()
 
     def _ask(self, question: Question, event: Event) -> Steps:
         """Offer something; the answer is in `_answer` afterwards."""

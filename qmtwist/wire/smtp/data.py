@@ -8,9 +8,9 @@ The work is done on whole chunks: no Python runs per line. At most four bytes ar
 
 from __future__ import annotations
 
+from qmtwist.wire.hops import HopCounter
+
 _END = b"\r\n.\r\n"
-_HOP_NAMES = (b"\nreceived", b"\ndelivered")  # the letters are all that counts, not even a colon (qmail-smtpd)
-_LONGEST = max(map(len, _HOP_NAMES))
 
 
 class DataReader:
@@ -20,14 +20,19 @@ class DataReader:
     has been seen until now.
     """
 
-    __slots__ = ("_header", "_held", "_is_begun", "has_bare_cr", "has_bare_lf", "hops", "size")
+    __slots__ = ("_held", "_hops", "_is_begun", "has_bare_cr", "has_bare_lf", "size")
 
     def __init__(self) -> None:
         self._held = b"\r\n"  # a message begins at the start of a line; this line end is taken away again
         self._is_begun = False
-        self._header: bytes | None = b""  # the last bytes of the header so far, None: the header is over
+        self._hops = HopCounter(before=b"")
         self.has_bare_cr = self.has_bare_lf = False
-        self.hops = self.size = 0
+        self.size = 0
+
+    @property
+    def hops(self) -> int:
+        """How many hosts the message has passed, as far as its header has been seen."""
+        return self._hops.hops
 
     def receive(self, data: bytes) -> tuple[bytes, bytes | None]:
         r"""What to store of these bytes (line ends are LF), and what follows the end of the message; None: no end yet.
@@ -49,26 +54,14 @@ class DataReader:
             self.has_bare_cr = True
         if text.count(b"\n") != len(body) - len(text):
             self.has_bare_lf = True
-        if self._header is not None:
-            self._count_hops(text)
+        # Seen before the dots are removed, as qmail does: `.Received:` is not counted.
+        self._hops.count(text)
         if b"\n." in text:
             text = text.replace(b"\n.", b"\n")
         if not self._is_begun and text:
             self._is_begun, text = True, text[1:]
         self.size += len(text)
         return text, rest
-
-    def _count_hops(self, text: bytes) -> None:
-        # Seen before the dots are removed, as qmail does: `.Received:` is not counted.
-        assert self._header is not None
-        header = self._header + text
-        end = header.find(b"\n\n")
-        lower = (header if end < 0 else header[:end]).lower()
-        self.hops += sum(map(lower.count, _HOP_NAMES))
-        last = lower[lower.rfind(b"\n") :]
-        # keep the start of a line that may yet become a hop, but not one that was counted
-        is_open = len(last) < _LONGEST and last[:1] == b"\n" and last not in _HOP_NAMES
-        self._header = None if end >= 0 else last if is_open else b""
 
 
 def undecided(buffer: bytes) -> int:
