@@ -21,11 +21,15 @@ LINE_S = 1.0  # lines about connections turned away come no oftener
 
 
 class Peer(NamedTuple):
-    """A client that was let in: its address as text, its port, and what the rules say about it."""
+    """A client that was let in: its address as text, its port, and what the rules say about it.
+
+    `rule` is the one that lets it in, as `file:line`; empty: there is none.
+    """
 
     ip: bytes
     port: int
     variables: Mapping[bytes, bytes]
+    rule: bytes = b""
 
 
 class TooMany(NamedTuple):
@@ -120,7 +124,7 @@ class Door:
             return self._turn_away(ip, b"denied by control/tcprules", Denied())
         self._total += 1
         self._by_block[block] = self._by_block.get(block, 0) + 1
-        return Peer(ip, port, decision.variables)
+        return Peer(ip, port, decision.variables, decision.rule)
 
     def leave(self, ip: bytes) -> None:
         """A connection that was let in is gone."""
