@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import grammar, remotelines, schema
+from . import grammar, remotelines, schema, smtplines
 from .row import Kind, Row
 
 Value = bytes | int | frozenset[bytes] | dict[bytes, bytes] | tuple[bytes, ...] | None
@@ -210,6 +210,7 @@ PARSERS: dict[Kind, Callable[[Directory, Row, bytes], Value]] = {
     Kind.OUTGOING: remotelines.parse_outgoing,
     Kind.FAMILIES: remotelines.parse_families,
     Kind.ENDPOINTS: Directory.parse_endpoints,
+    Kind.BLOCKLISTS: smtplines.parse_blocklists,
     Kind.DELIVERY: Directory.parse_delivery,
 }
 

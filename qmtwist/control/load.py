@@ -121,6 +121,7 @@ def _smtp(directory: Directory) -> SmtpSettings:
         max_command_bytes=directory.number("maxcommand"),
         max_errors=directory.number("maxerrors"),
         max_idle_commands=directory.number("maxidlecommands"),
+        rbldns=directory.lines("rbldns"),
     )
 
 

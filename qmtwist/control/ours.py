@@ -158,6 +158,16 @@ OURS: tuple[Row, ...] = (
         "remote.qmtproutes",
     ),
     Row(
+        "rbldns",
+        Kind.BLOCKLISTS,
+        None,
+        "SMTP service",
+        "DNS lists of unwanted clients, in rblsmtpd's words: `-r LIST`, `-a LIST`, `-b`, `-B`, `-c`, `-C`; "
+        "`-t SECONDS` is how long a session waits for them (10)",
+        "smtp.rbldns",
+        default_words="none are asked",
+    ),
+    Row(
         "rcptcheck",
         Kind.SWITCH,
         1,

@@ -25,6 +25,7 @@ class Kind(enum.Enum):
     FAMILIES = "`ipv4`, `ipv6` or both"
     ENDPOINTS = "Twisted endpoints, one per line"
     DELIVERY = "lines of a .qmail file"
+    BLOCKLISTS = "options of rblsmtpd, in order"
     TABLE = "a file of its own format"
 
 
@@ -71,5 +72,6 @@ LIST_KINDS = frozenset(
         Kind.NAMESERVERS,
         Kind.OUTGOING,
         Kind.ENDPOINTS,
+        Kind.BLOCKLISTS,
     }
 )

@@ -64,6 +64,7 @@ class SmtpSettings:
     max_command_bytes: int
     max_errors: int
     max_idle_commands: int  # commands that bring no mail nearer, per message
+    rbldns: tuple[bytes, ...] = ()  # lines for rules.dnsbl
 
 
 @attrs.frozen

@@ -39,13 +39,14 @@ class Refused(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A session is over. `unshown` refusals had no line of their own."""
+    """A session is over. `unshown` refusals had no line of their own; `about` is what lists said about the client."""
 
     serial: int
     peer: bytes
     reason: bytes
     accepted: int
     unshown: int
+    about: bytes = b""
 
 
 class TurnedAway(NamedTuple):
@@ -73,8 +74,9 @@ def word(fact: SmtpFact) -> bytes:
             )  # fmt: skip
         case Refused(serial, peer, about, code, text):
             return b"smtp %d: %s refused %s: %d %s" % (serial, peer, _shown(about), code, escape(text, b" "))
-        case Closed(serial, peer, reason, accepted, unshown):
+        case Closed(serial, peer, reason, accepted, unshown, about):
             more = b", %d refusals not shown" % unshown if unshown else b""
+            more += b", " + escape(about, b" ") if about else b""
             return b"smtp %d: %s closed: %s, %d accepted%s" % (serial, peer, escape(reason, b" "), accepted, more)
         case TurnedAway(service, ip, reason, others):
             more = b" (and %d more)" % others if others else b""

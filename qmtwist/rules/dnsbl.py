@@ -52,6 +52,11 @@ class Verdict(NamedTuple):
     source: bytes = b""
     failed: tuple[bytes, ...] = ()
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether a list, or the postmaster, has something against the client; not merely that a lookup failed."""
+        return self.code != 0 and self.source not in self.failed
+
 
 class Plan(NamedTuple):
     """Lists in their order, and a limit: of the conversation in rblsmtpd, of the lookups in the daemon."""

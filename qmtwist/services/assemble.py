@@ -29,6 +29,8 @@ from qmtwist.control.settings import Settings
 from qmtwist.mail.errors import Malformed, Temporary
 
 from . import descriptors, gate, injection
+from .dns import Resolver
+from .dnsbl import Blocklists
 from .gate import Refusal
 from .localagent import LocalAgent
 from .options import Options
@@ -151,6 +153,8 @@ class MailService(Service):
         self.remote = RemoteAgents(reactor, self.home, count, self.telemetry, starter=starter)
         replaced = os.fsencode(f"{self.home}/bin/qmail-queue") if is_replaced(self.home, "qmail-queue") else None
         self.intake = Chosen(self, os.environb.get(b"QMAILQUEUE") or replaced)
+        self.resolver = Resolver(reactor, settings.remote.nameservers)
+        self.lists = Blocklists(reactor, self.resolver)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
         # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
         direct = Chosen(self, None)
@@ -160,7 +164,8 @@ class MailService(Service):
         """Listen; connections wait in the kernel until the reactor runs."""
         listen, line = self.settings.listen, self.telemetry.line
         if listen.smtp:
-            staff = Staff(self.reactor, self.intake, self.recipients, line, uid_of("qmaild", self._uid))
+            uid = uid_of("qmaild", self._uid)
+            staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists)
             try:
                 self._smtp = make_smtp_factory(staff, self.settings.smtp)
             except (OSError, Malformed) as error:
@@ -230,7 +235,9 @@ class MailService(Service):
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
         settings = self._reread("smtp", "pop3", "send", "remote")
         self.remote.reload()
+        self._report_lists()
         if settings is not None:
+            self.resolver.use(settings.remote.nameservers)
             # Bare addresses of messages that wait must not change their meaning with a reload. (qmail-send(8))
             self.queue.apply(attrs.evolve(settings.send, envnoathost=self._envnoathost))
 
@@ -254,6 +261,11 @@ class MailService(Service):
             self.telemetry.remark("", f"control: {change}")
         self.settings = changed
         return changed
+
+    def _report_lists(self) -> None:
+        report = self.lists.report()
+        if report:
+            self.telemetry.line(report)
 
     def _agent_says(self, line: bytes) -> None:
         self.telemetry.remark("", line.decode("utf-8", "backslashreplace"))
@@ -295,6 +307,8 @@ class MailService(Service):
         self.remote.stop()
 
     def _stop_agents(self, result: object) -> Deferred[Any]:
+        self.resolver.stop()
+        self._report_lists()
         gate.unlock(self._mutex)  # the queue rests; the agent, which is root, gives it back to its owners
         return DeferredList([self.local.stop(), self.remote.stop()]).addBoth(self._finish, result)
 

@@ -13,6 +13,7 @@ import attrs
 from qmtwist.control.settings import Settings
 
 BASE = 48  # listeners, journal, log, agents, what the programming language has open
+LOOKUPS = 32  # ports from which DNS lists are asked, and answers that come by TCP
 SMTP_EACH, POP3_EACH = 4, 2
 LEAST = 4  # connections of each service, however few descriptors there are
 WORKERS = 100  # services.localagent.WORKER_LIMIT
@@ -22,7 +23,8 @@ def wanted(settings: Settings) -> int:
     """How many descriptors serve everything that the settings allow."""
     deliveries = settings.send.concurrencylocal + settings.send.concurrencyremote
     sessions = SMTP_EACH * settings.smtp.concurrencyincoming + POP3_EACH * settings.pop3.concurrency
-    return BASE + WORKERS + deliveries + sessions
+    lookups = LOOKUPS if settings.smtp.rbldns else 0
+    return BASE + WORKERS + lookups + deliveries + sessions
 
 
 def raise_limit(count: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, assert_never
 
 from twisted.internet.defer import Deferred
@@ -26,6 +27,7 @@ from qmtwist.wire.smtp.events import (
 from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
+from .dnsbl import Blocklists, inquire
 from .listen import Peer
 from .seams import Draft, Intake, Origin, Receipt, RecipientCheck
 from .smtppolicy import SmtpPolicy
@@ -36,13 +38,17 @@ Served = SenderOffered | RecipientOffered | MessageOffered | Content | MessageEn
 
 
 class Staff(NamedTuple):
-    """Whom the sessions of a service talk to. `log` takes a line without LF; `uid` is recorded with each message."""
+    """Whom the sessions of a service talk to. `log` takes a line without LF; `uid` is recorded with each message.
+
+    Without `lists` only the variable RBLSMTPD of a client's rule keeps him out.
+    """
 
     clock: IReactorTime
     intake: Intake
     check: RecipientCheck
     log: Callable[[bytes], None]
     uid: int
+    lists: Blocklists | None = None
 
 
 class Clerk:
@@ -51,8 +57,9 @@ class Clerk:
     It calls `wake` when an answer came later, `fail` inside an `except` when that went wrong.
     """
 
-    __slots__ = ("_accepted", "_draft", "_fail", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender",
-                 "_serial", "_session", "_staff", "_transaction", "_wake", "is_behind", "local_ip")  # fmt: skip
+    __slots__ = ("_accepted", "_draft", "_fail", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules",
+                 "_sender", "_serial", "_session", "_staff", "_transaction", "_wake", "is_behind",
+                 "local_ip")  # fmt: skip
 
     def __init__(
         self,
@@ -77,6 +84,7 @@ class Clerk:
         self._draft: Draft | None = None  # open, and neither committed nor abandoned
         self._transaction = 0  # an answer that belongs to an earlier one comes too late
         self._accepted = self._refusals = 0
+        self._inquiry = inquire(staff.lists, policy.lists, peer.ip, peer.variables)
         self.is_behind = False  # the queue asks for a pause
         self.local_ip = b"unknown"
 
@@ -103,6 +111,7 @@ class Clerk:
     def forget(self) -> None:
         """The session is over: nothing that is still to come belongs to it, and an unfinished message is dropped."""
         self._transaction += 1
+        self._inquiry.forget()
         self.abandon()
 
     def abandon(self) -> None:
@@ -115,7 +124,9 @@ class Clerk:
     def note_end(self, reason: bytes) -> None:
         """Log why the session ended."""
         unshown = max(0, self._refusals - REFUSAL_LINES)
-        self._staff.log(logbook.word(logbook.Closed(self._serial, self._name, reason, self._accepted, unshown)))
+        about = self._inquiry.words
+        fact = logbook.Closed(self._serial, self._name, reason, self._accepted, unshown, about)
+        self._staff.log(logbook.word(fact))
 
     def note_bug(self, trace: str) -> None:
         """Log a traceback."""
@@ -132,6 +143,23 @@ class Clerk:
         return self._session.accept(self._sender)
 
     def _judge_recipient(self, offered: bytes) -> None:
+        verdict = self._inquiry.verdict
+        if verdict is None:
+            return self._inquiry.when_known(partial(self._looked_up, self._transaction, offered))
+        if verdict.code:
+            return self._session.refuse(replies.listed(verdict.code, verdict.text))
+        return self._judge_welcome(offered)
+
+    def _looked_up(self, transaction: int, offered: bytes) -> None:
+        if transaction == self._transaction:
+            try:
+                self._judge_recipient(offered)
+            except Exception:
+                self._fail()
+            self._wake()
+
+    def _judge_welcome(self, offered: bytes) -> None:
+        """A recipient that a client names who is not kept out."""
         rules, session = self._rules, self._session
         if relay.is_bad_sender(rules, self._sender):
             return session.refuse(replies.BAD_SENDER)

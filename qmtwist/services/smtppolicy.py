@@ -7,11 +7,14 @@ from collections.abc import Callable
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.control.settings import SmtpSettings
+from qmtwist.rules import dnsbl
 from qmtwist.rules.relay import RelayRules, never
 from qmtwist.store.interfaces import own_addresses
 from qmtwist.wire.smtp.events import Limits, Terms, make_terms
 
 from .listen import Peer
+
+LISTS_LIMIT_S = 10  # for DNS lists; control/rbldns may say otherwise
 
 
 class SmtpPolicy:
@@ -22,6 +25,7 @@ class SmtpPolicy:
 
     def __init__(self, settings: SmtpSettings) -> None:
         self.settings = settings
+        self.lists = dnsbl.parse_lines(settings.rbldns, LISTS_LIMIT_S)
         self._limits = Limits(
             settings.max_command_bytes,
             settings.max_recipients,

@@ -53,6 +53,15 @@ def _named_status(text: bytes) -> bytes:
     return text[start + 2 : -1] if start >= 0 else b""
 
 
+def listed(code: int, text: bytes) -> Reply:
+    r"""The reply to a client that a DNS list or a rule keeps out: rblsmtpd's words. `text` is printable.
+
+    >>> listed(553, b"go away").plain, listed(451, b"").enhanced
+    (b'553 go away\r\n', b'451 4.7.1 \r\n')
+    """
+    return reply(code, b"%d.7.1" % (code // 100), text)
+
+
 def listing(lines: list[bytes]) -> bytes:
     r"""A 250 of several lines. (RFC 5321 §4.2.1)
 

@@ -1,0 +1,151 @@
+"""Lists of unwanted clients, asked while a session begins. (rblsmtpd; the rules are rules/dnsbl.py)
+
+All lists are asked at once; the verdict is there as soon as those that decide have answered, and at the latest when the
+limit is over: a list that has not answered by then counts as one that cannot be asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from qmtwist.mail.dns import TROUBLE, Answer, Question
+from qmtwist.mail.literal import parse_address
+from qmtwist.rules import dnsbl
+from qmtwist.rules.dnsbl import Plan, Verdict
+
+
+class Asks(Protocol):
+    """The resolver, as far as this needs it."""
+
+    def ask(self, *questions: Question) -> Deferred[tuple[Answer, ...]]:
+        """The answers, in the order of the questions; it never fails."""
+
+
+class Blocklists:
+    """The lists, for all sessions. Made by `assemble`; lives as long as the server.
+
+    `asked` counts clients, `listed` and `failed` say how often a list decided against one or could not be asked, since
+    the last `report`.
+    """
+
+    def __init__(self, clock: IReactorTime, resolver: Asks) -> None:
+        self.clock = clock
+        self.resolver = resolver
+        self.asked = 0
+        self.listed: Counter[bytes] = Counter()
+        self.failed: Counter[bytes] = Counter()
+
+    def count(self, verdict: Verdict) -> None:
+        """A verdict was reached."""
+        self.failed.update(verdict.failed)
+        if verdict.is_listed:
+            self.listed[verdict.source] += 1
+
+    def report(self) -> bytes:
+        """What was counted, in a line for the log, and begin again; empty: nothing was."""
+        if not (self.asked or self.listed):
+            return b""
+        words = [b"%s listed %d" % row for row in sorted(self.listed.items())]
+        words += [b"%s failed %d" % row for row in sorted(self.failed.items())]
+        line = b"dnsbl: %d clients looked up: %s" % (self.asked, b", ".join(words) or b"none listed")
+        self.asked = 0
+        self.listed.clear()
+        self.failed.clear()
+        return line
+
+
+def inquire(lists: Blocklists | None, plan: Plan, ip: bytes, variables: Mapping[bytes, bytes]) -> Inquiry:
+    """Begin to find out whether a client is to be kept out. `variables` are those of its rule.
+
+    RBLSMTPD decides without asking anybody. No list is asked about a client with RELAYCLIENT, for it is one of ours,
+    about one without an IP address, or if there are no `lists`.
+    """
+    verdict = dnsbl.told(variables)
+    if verdict is None:
+        if lists is not None and plan.lists and b"RELAYCLIENT" not in variables and parse_address(ip) is not None:
+            return Lookup(lists, plan, ip)
+        verdict = Verdict()
+    elif lists is not None:
+        lists.count(verdict)
+    return Inquiry(verdict)
+
+
+class Inquiry:
+    """About one client. Belongs to a session, which calls `forget` at its end."""
+
+    __slots__ = ("verdict",)
+
+    def __init__(self, verdict: Verdict | None) -> None:
+        self.verdict = verdict  # None: not known yet
+
+    @property
+    def words(self) -> bytes:
+        """What the lists said, for the log; empty: nothing."""
+        verdict = self.verdict
+        if verdict is None:
+            return b""
+        words = [b"no answer from " + zone for zone in verdict.failed]
+        if verdict.is_listed:
+            words.append(b"kept out by " + verdict.source)
+        return b", ".join(words)
+
+    def when_known(self, taker: Callable[[], None]) -> None:
+        """Call `taker`, once, as soon as there is a verdict that is not there yet."""
+
+    def forget(self) -> None:
+        """Nobody wants to know any more."""
+
+
+class Lookup(Inquiry):
+    """One for which lists are asked. Made by `inquire`."""
+
+    __slots__ = ("_answers", "_house", "_ip", "_lists", "_taker", "_timer")
+
+    def __init__(self, house: Blocklists, plan: Plan, ip: bytes) -> None:
+        super().__init__(None)
+        self._house = house
+        self._ip = ip
+        self._lists = plan.lists
+        self._taker: Callable[[], None] | None = None
+        self._answers: list[tuple[Answer, ...] | None] = [None] * len(plan.lists)
+        self._timer: IDelayedCall | None = house.clock.callLater(plan.timeout_s, self._time_is_up)
+        house.asked += 1
+        for place, entry in enumerate(plan.lists):
+            if self.verdict is None:  # what is in the resolver's memory may have decided already
+                house.resolver.ask(*dnsbl.questions(entry, ip)).addCallback(partial(self._take, place))
+
+    def when_known(self, taker: Callable[[], None]) -> None:
+        """Inquiry"""
+        self._taker = taker
+
+    def forget(self) -> None:
+        """Inquiry"""
+        self._taker = None
+        self._lists = ()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _take(self, place: int, answers: tuple[Answer, ...]) -> None:
+        if self.verdict is None and self._lists:
+            self._answers[place] = answers
+            self._decide()
+
+    def _time_is_up(self) -> None:
+        self._answers = [(TROUBLE,) if answers is None else answers for answers in self._answers]
+        self._decide()
+
+    def _decide(self) -> None:
+        self.verdict = verdict = dnsbl.decide(self._lists, self._ip, self._answers)
+        if verdict is not None:
+            self._house.count(verdict)
+            taker = self._taker
+            self.forget()
+            if taker is not None:
+                taker()
