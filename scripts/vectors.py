@@ -33,7 +33,10 @@ EXCEPTIONS = os.path.join(TOP, "tests/vectors/exceptions.txt")
 NEEDS_ROOT = os.path.join(TOP, "tests/vectors/needs-root.txt")
 
 # What is played: kinds of cases, and how exactly they are compared.
-SETS = (("exact", "local,users,queue,send,rspawn,tcpto,rblsmtpd"), ("semantic", "smtpd,pop3d,popup,remote"))
+SETS = (
+    ("exact", "local,users,queue,send,rspawn,tcpto,rblsmtpd,qmtpd,qmqpd,qmqpc"),
+    ("semantic", "smtpd,pop3d,popup,remote"),
+)
 
 
 class Tally(NamedTuple):

@@ -23,6 +23,7 @@ PROGRAMS: dict[str, str] = {
     "qmail-smtpd": "submit.qmail_smtpd",
     "qmail-qmtpd": "submit.qmail_qmtpd",
     "qmail-qmqpd": "submit.qmail_qmqpd",
+    "qmail-qmqpc": "submit.qmail_qmqpc",
     "qmail-inject": "submit.qmail_inject",
     "sendmail": "submit.sendmail",
     "mailq": "submit.mailq",
