@@ -44,12 +44,15 @@ class LentSlots:
 
     def has_room(self) -> bool:
         """Whether one more may be handed over."""
-        ordered, limit = self.ordered, self.limit
-        if ordered < limit:
+        limit = self.limit
+        if self.ordered < limit:
             return True
-        if not self.is_lending or ordered >= limit + AHEAD_PER_SLOT * (limit - 1):
+        if not self.is_lending or limit < 2:
             return False
-        return len(self._firm) + len(self._asking) < CONNECTED_PER_SLOT * limit
+        # who has found his host takes no place from those who look for theirs: they may look in vain for long
+        looking = len(self._provisional) + len(self._without)
+        connected = len(self._firm) + len(self._asking)
+        return looking < limit + AHEAD_PER_SLOT * (limit - 1) and connected < CONNECTED_PER_SLOT * limit
 
     def hand_over(self, ticket: int) -> bool:
         """A transaction is handed over: whether it has a slot."""

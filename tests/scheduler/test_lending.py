@@ -74,6 +74,18 @@ def test_when_twice_as_many_are_connected_as_there_are_slots_nothing_more_is_han
     assert slots.has_room()
 
 
+def test_who_talks_to_his_host_takes_no_place_from_those_who_look_for_theirs() -> None:
+    slots = LentSlots(3, True)
+    handed_over(slots, 22)
+    for ticket in range(3):
+        assert slots.has_room()
+        slots.hand_over(100 + ticket)
+        assert slots.ask(100 + ticket)
+    assert slots.has_room()
+    slots.hand_over(200)
+    assert not slots.has_room()
+
+
 def test_without_lending_everybody_has_a_slot_for_good_from_the_start() -> None:
     slots = LentSlots(2, False)
     assert handed_over(slots, 2) == [True, True]
