@@ -148,8 +148,9 @@ def test_thirty_killed_agents_lose_nothing() -> None:
             return False
 
         for _ in range(30):
+            before = len(peer.messages)
             send_more()
-            wait_until(partial(progress, len(peer.messages)), tail)
+            wait_until(partial(progress, before), tail)
             victim = min(office.remote_agents())
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda victim=victim: not is_running(victim), tail)
