@@ -18,6 +18,7 @@ from .netstring import netstring
 from .session import NEED_ANSWER, NEED_DATA, Pause
 
 LENGTH_LIMIT = 200_000_000  # a length above it takes no further digit (qmail-qmtpd)
+LENGTH_BYTES = 100  # that a length and its colon may take: zeros in front are good, but not for ever
 MALFORMED = 100
 NO_RESOURCES = 111
 TOO_BIG = b"Dsorry, that message size exceeds my databytes limit (#5.3.4)"
@@ -25,14 +26,16 @@ LOOPING = b"Dtoo many hops, this message is looping (#5.4.6)"
 
 
 class Limits(NamedTuple):
-    """What a message may cost us. 0 means no limit of `databytes` (a message as it is stored) and of `hop_limit` (its
-    Received and Delivered lines); an address must be shorter than `max_address_bytes`.
+    """What a session may cost us. 0 means no limit of `databytes` (a message as it is stored) and of `hop_limit` (its
+    Received and Delivered lines); an address must be shorter than `max_address_bytes`. After `max_idle_packages` in a
+    row that brought no mail a QMTP session ends.
     """
 
     databytes: int = 0
     max_recipients: int = 1000
     hop_limit: int = 0
     max_address_bytes: int = 1000
+    max_idle_packages: int = 100
 
 
 class MessageBegan(NamedTuple):
@@ -50,7 +53,7 @@ class Content(NamedTuple):
 
 
 class MessageSpoiled(NamedTuple):
-    """Nothing will be queued: forget what was stored. Needs no answer."""
+    """Nothing will be queued: forget what was stored. The session's `fault` says why. Needs no answer."""
 
 
 class SenderOffered(NamedTuple):
@@ -115,7 +118,7 @@ class PackageSession:
     """What both servers are: a strict sequence of netstrings, and a shell that is asked between them."""
 
     __slots__ = (
-        "_answer", "_at", "_budget", "_buffer", "_fault", "_is_over", "_is_stored", "_last", "_limits", "_output",
+        "_answer", "_at", "_budget", "_buffer", "_farewell", "_fault", "_is_over", "_is_stored", "_last", "_limits", "_output",
         "_question", "_size", "_steps", "is_in_message",
     )  # fmt: skip
 
@@ -130,6 +133,7 @@ class PackageSession:
         self._fault = b""  # why the message will not be queued
         self._is_stored = False  # the shell keeps something of this message
         self._size = 0  # of the message as it is stored
+        self._farewell = b"answered"  # why the session is over when the protocol has nothing more to say
         self._last: Event | None = None
         self._is_over = False
         self._steps = self._run()
@@ -159,6 +163,16 @@ class PackageSession:
         data = b"".join(self._output)
         self._output.clear()
         return data
+
+    @property
+    def fault(self) -> bytes:
+        """Why the message that is read now will not be queued, as its client will be told; empty: nothing is known."""
+        return self._fault
+
+    @property
+    def fault(self) -> bytes:
+        """Why the message will not be queued, as its client will be told; empty when every recipient was refused."""
+        return self._fault
 
     @property
     def has_input(self) -> bool:
@@ -197,7 +211,7 @@ class PackageSession:
             except Broken as broken:
                 self._close(broken.violation)
             except StopIteration:
-                self._close(Closed(b"answered"))
+                self._close(Closed(self._farewell))
         last, self._last = self._last, None
         return NEED_DATA if last is None else last
 
@@ -234,16 +248,19 @@ class PackageSession:
         self._at += 1
         return self._buffer[self._at - 1]
 
-    def _length(self, is_outer: bool = False) -> Generator[Pause, None, int]:
+    def _length(self) -> Generator[Pause, None, int]:
         """The length of the next netstring: leading zeros and no digits at all are as good as to qmail."""
-        length = 0
+        length = count = 0
         while (byte := (yield from self._byte())) != 58:
+            count += 1
+            if count >= LENGTH_BYTES:
+                raise Broken(b"a length that does not end")
             if not 48 <= byte <= 57:
                 raise Broken(b"a length with something other than digits")
             if length > LENGTH_LIMIT:
                 raise Broken(b"a length too great", NO_RESOURCES)
             length = 10 * length + byte - 48
-        if 0 <= self._budget <= length and not is_outer:
+        if 0 <= self._budget <= length:
             raise Broken(b"a netstring longer than the one around it")  # its comma needs room, too
         return length
 
@@ -283,11 +300,10 @@ class PackageSession:
         """Its bytes and its comma: with CR LF as line ends when `is_dos`."""
         limits = self._limits
         self._fault, self._size, self._is_stored = b"", 0, False
+        yield from self._ask(Question.MESSAGE, MessageBegan(length))
+        self._fault = self._answer
         if not is_dos and 0 < limits.databytes < length:
-            self._fault = TOO_BIG
-        else:
-            yield from self._ask(Question.MESSAGE, MessageBegan(length))
-            self._fault = self._answer
+            yield from self._spoil(TOO_BIG)
         hops, held = HopCounter(), b""
         for piece in self._pieces(length):
             if isinstance(piece, Pause):

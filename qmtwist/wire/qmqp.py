@@ -19,7 +19,6 @@ TOO_MANY_RECIPIENTS = b"Dsorry, too many recipients (#5.5.3)"
 PORT = 628
 TEXT_BYTES = 254  # of a server's text that are kept: more is not looked at by callers of a queue program
 LENGTH_DIGITS = 20  # of an answer
-_OUTER_BYTES = 100  # that the outer length may take
 
 
 class QmqpServer(PackageSession):
@@ -30,8 +29,7 @@ class QmqpServer(PackageSession):
     __slots__ = ()
 
     def _run(self) -> Steps:
-        self._budget = _OUTER_BYTES
-        self._budget = yield from self._length(is_outer=True)
+        self._budget = yield from self._length()
         yield from self._message((yield from self._length()), False)
         sender = yield from self._address((yield from self._length()))
         is_bad = sender is None

@@ -52,9 +52,12 @@ class QmtpServer(PackageSession):
             self._recipients.append(address)
 
     def _run(self) -> Steps:
-        while True:
+        idle = 0
+        while idle < self._limits.max_idle_packages:
             yield from self._package()
             self.is_in_message = False
+            idle = 0 if self._answer[:1] == b"K" else idle + 1
+        self._farewell = b"too many packages without mail"
 
     def _package(self) -> Steps:
         size = yield from self._length()
