@@ -118,8 +118,8 @@ class PackageSession:
     """What both servers are: a strict sequence of netstrings, and a shell that is asked between them."""
 
     __slots__ = (
-        "_answer", "_at", "_budget", "_buffer", "_farewell", "_fault", "_is_over", "_is_stored", "_last", "_limits", "_output",
-        "_question", "_size", "_steps", "is_in_message",
+        "_answer", "_at", "_budget", "_buffer", "_farewell", "_fault", "_is_over", "_is_stored", "_last", "_limits",
+        "_output", "_question", "_size", "_steps", "is_in_message",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
@@ -163,11 +163,6 @@ class PackageSession:
         data = b"".join(self._output)
         self._output.clear()
         return data
-
-    @property
-    def fault(self) -> bytes:
-        """Why the message that is read now will not be queued, as its client will be told; empty: nothing is known."""
-        return self._fault
 
     @property
     def fault(self) -> bytes:
