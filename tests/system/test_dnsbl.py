@@ -1,0 +1,126 @@
+"""Unwanted clients: the real daemon and a DNS server on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import smtplib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.daemon import LIMIT_S, Daemon, Home, running
+from tests.support.zone import Fault, Zone
+
+pytestmark = pytest.mark.system
+
+ZONE = """
+2.0.0.127.rbl.example. TXT "Blocked - see http://rbl.example/"
+3.0.0.127.codes.example. A 127.0.0.4
+4.0.0.127.codes.example. A 127.0.0.9
+5.0.0.127.rbl.example. TXT "for everybody but friends"
+5.0.0.127.white.example. A 127.0.0.1
+6.0.0.127.rbl.example. TXT "our own"
+8.0.0.127.late.example. TXT "now"
+"""
+LISTS = """# who is not wanted here
+-t 2
+-a white.example
+-r rbl.example
+-b
+-r codes.example=127.0.0.2-7:%IP% is a bad place
+"""
+RULES = '127.0.0.6:allow,RELAYCLIENT=""\n127.0.0.7:allow,RBLSMTPD="-we know you"\n:allow\n'
+
+
+class Place:
+    """The daemon, its home and the DNS server that it asks."""
+
+    def __init__(self, home: Home, daemon: Daemon, zone: Zone) -> None:
+        self.home = home
+        self.daemon = daemon
+        self.zone = zone
+
+    def reply(self, source: str) -> tuple[int, bytes]:
+        """What a client with this address hears at RCPT."""
+        address = (source, 0)
+        with smtplib.SMTP(
+            "127.0.0.1", self.daemon.smtp_port, "client.test", timeout=LIMIT_S, source_address=address
+        ) as client:
+            client.ehlo()
+            assert client.mail("s@far.example")[0] == 250
+            return client.rcpt(self.home.address("alice"))
+
+    def wait_for(self, is_there: Callable[[], bool], what: str) -> None:
+        """Until a condition holds."""
+        deadline = time.monotonic() + LIMIT_S
+        while not is_there():
+            assert time.monotonic() < deadline, f"{what}:\n" + "\n".join(self.daemon.log[-30:])
+            time.sleep(0.02)
+
+    def wait_for_line(self, text: str) -> None:
+        """Until the log has a line with a text."""
+        self.wait_for(lambda: any(text in line for line in self.daemon.log), f"no line has {text!r}")
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(prefix="qmtwist-dnsbl-") as directory, Zone(ZONE) as zone:
+        os.chmod(directory, 0o755)
+        home = Home(directory, ("alice",))
+        home.make()
+        home.write("control/nameservers", zone.nameserver + "\n")
+        home.write("control/rbldns", LISTS)
+        home.write("control/tcprules", RULES)
+        with running(Daemon(home)) as daemon:
+            yield Place(home, daemon, zone)
+            daemon.stop()
+        assert any("dnsbl: " in line and "listed" in line for line in daemon.log)
+
+
+def test_a_listed_client_is_turned_away_at_rcpt_and_others_are_served(place: Place) -> None:
+    assert place.reply("127.0.0.2") == (451, b"4.7.1 Blocked - see http://rbl.example/")
+    place.wait_for_line("0 accepted, kept out by rbl.example")
+    assert place.reply("127.0.0.9")[0] == 250
+
+
+def test_codes_texts_and_exceptions(place: Place) -> None:
+    assert place.reply("127.0.0.3") == (553, b"5.7.1 127.0.0.3 is a bad place")
+    assert place.reply("127.0.0.4")[0] == 250
+    assert place.reply("127.0.0.5")[0] == 250
+
+
+def test_rules_come_first(place: Place) -> None:
+    assert place.reply("127.0.0.6")[0] == 250
+    assert place.reply("127.0.0.7") == (553, b"5.7.1 we know you")
+    assert place.zone.asked("6.0.0.127.rbl.example") == place.zone.asked("7.0.0.127.rbl.example") == 0
+
+
+def test_answers_are_remembered(place: Place) -> None:
+    for _ in range(3):
+        assert place.reply("127.0.0.2")[0] == 451
+    assert place.zone.asked("2.0.0.127.rbl.example") == 1
+
+
+def test_a_silent_list_holds_up_nobody_for_longer_than_the_limit(place: Place) -> None:
+    place.zone.faults["10.0.0.127.rbl.example"] = Fault.SILENT
+    begun = time.monotonic()
+    assert place.reply("127.0.0.10")[0] == 250
+    assert 1.5 < time.monotonic() - begun < 12  # the resolver itself would try for 15
+    place.wait_for_line("0 accepted, no answer from rbl.example")
+
+
+def test_a_changed_file_counts_for_the_next_clients_and_a_broken_one_for_nobody(place: Place) -> None:
+    assert place.reply("127.0.0.8")[0] == 250
+    place.home.write("control/rbldns", "-r late.example\n")
+    place.daemon.signal(signal.SIGHUP)
+    place.wait_for_line("control/rbldns: ")
+    place.wait_for_line("rbl.example listed ")  # what was counted so far
+    assert place.reply("127.0.0.8") == (451, b"4.7.1 now")
+    assert place.reply("127.0.0.2")[0] == 250
+    place.home.write("control/rbldns", "-r late..example\n")
+    place.daemon.signal(signal.SIGHUP)
+    place.wait_for_line("control/rbldns:1: ")
+    assert place.reply("127.0.0.8") == (451, b"4.7.1 now")
