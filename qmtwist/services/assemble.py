@@ -165,7 +165,7 @@ class MailService(Service):
         listen, line = self.settings.listen, self.telemetry.line
         if listen.smtp:
             uid = uid_of("qmaild", self._uid)
-            staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists)
+            staff = Staff(self.reactor, self.intake, self.recipients, line, uid, lists=self.lists)
             try:
                 self._smtp = make_smtp_factory(staff, self.settings.smtp)
             except (OSError, Malformed) as error:
