@@ -71,7 +71,9 @@ def parse_server(line: bytes) -> Server | None:
     word = (line.split() or [b""])[0]
     host, rest = word, b""
     if word[:1] == b"[":
-        host, _, rest = word[1:].partition(b"]")
+        host, bracket, rest = word[1:].partition(b"]")
+        if not bracket:
+            return None
     elif word.count(b":") < 2 or b"." in word.partition(b":")[0]:
         end = len(word) - len(word.lstrip(b"0123456789."))
         host, rest = word[:end], word[end:]
