@@ -154,7 +154,7 @@ class MailService(Service):
         replaced = os.fsencode(f"{self.home}/bin/qmail-queue") if is_replaced(self.home, "qmail-queue") else None
         self.intake = Chosen(self, os.environb.get(b"QMAILQUEUE") or replaced)
         self.resolver = Resolver(reactor, settings.remote.nameservers)
-        self.lists = Blocklists(reactor, self.resolver)
+        self.lists = Blocklists(reactor, self.resolver, self.telemetry.line)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
         # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
         direct = Chosen(self, None)

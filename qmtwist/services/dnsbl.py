@@ -1,7 +1,8 @@
 """Lists of unwanted clients, asked while a session begins. (rblsmtpd; the rules are rules/dnsbl.py)
 
 All lists are asked at once; the verdict is there as soon as those that decide have answered, and at the latest when the
-limit is over: a list that has not answered by then counts as one that cannot be asked.
+limit is over: a list that has not answered by then counts as one that cannot be asked. One that has failed several
+times in a row is left alone for a while, so that a list that has died does not hold up every client.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from qmtwist.mail.dns import TROUBLE, Answer, Question
+from qmtwist.mail.dns import TROUBLE, Answer, Question, Status
 from qmtwist.mail.literal import parse_address
 from qmtwist.rules import dnsbl
 from qmtwist.rules.dnsbl import Plan, Verdict
+
+FAILURES = 5  # in a row, after which a list is
+REST_S = 60  # not asked for so long
 
 
 class Asks(Protocol):
@@ -34,12 +38,31 @@ class Blocklists:
     the last `report`.
     """
 
-    def __init__(self, clock: IReactorTime, resolver: Asks) -> None:
+    def __init__(self, clock: IReactorTime, resolver: Asks, log: Callable[[bytes], None]) -> None:
+        """`log` takes a line without LF."""
         self.clock = clock
         self.resolver = resolver
+        self._log = log
+        self._failures: Counter[bytes] = Counter()  # of each list since its last answer
+        self._rests_until: dict[bytes, float] = {}
         self.asked = 0
         self.listed: Counter[bytes] = Counter()
         self.failed: Counter[bytes] = Counter()
+
+    def is_resting(self, zone: bytes) -> bool:
+        """Whether a list has failed so often that it is not asked now."""
+        return self.clock.seconds() < self._rests_until.get(zone, 0)
+
+    def note(self, zone: bytes, has_answered: bool) -> None:
+        """A list has answered, or has not."""
+        if has_answered:
+            self._failures.pop(zone, None)
+            self._rests_until.pop(zone, None)
+            return
+        self._failures[zone] += 1
+        if self._failures[zone] >= FAILURES and not self.is_resting(zone):
+            self._rests_until[zone] = self.clock.seconds() + REST_S
+            self._log(b"dnsbl: warning: %s does not answer and is not asked for %d seconds" % (zone, REST_S))
 
     def count(self, verdict: Verdict) -> None:
         """A verdict was reached."""
@@ -117,8 +140,12 @@ class Lookup(Inquiry):
         self._timer: IDelayedCall | None = house.clock.callLater(plan.timeout_s, self._time_is_up)
         house.asked += 1
         for place, entry in enumerate(plan.lists):
-            if self.verdict is None:  # what is in the resolver's memory may have decided already
-                house.resolver.ask(*dnsbl.questions(entry, ip)).addCallback(partial(self._take, place))
+            if self.verdict is not None:  # what is in the resolver's memory has decided already
+                break
+            if house.is_resting(entry.zone):
+                self._use(place, (TROUBLE,))
+            else:
+                house.resolver.ask(*dnsbl.questions(entry, ip)).addCallback(partial(self._take, place, entry.zone))
 
     def when_known(self, taker: Callable[[], None]) -> None:
         """Inquiry"""
@@ -132,13 +159,22 @@ class Lookup(Inquiry):
             self._timer.cancel()
         self._timer = None
 
-    def _take(self, place: int, answers: tuple[Answer, ...]) -> None:
+    def _take(self, place: int, zone: bytes, answers: tuple[Answer, ...]) -> None:
+        has_answered = answers[0].status is not Status.TROUBLE
+        if has_answered or self._lists:  # otherwise its failure has been noted when time was up
+            self._house.note(zone, has_answered)
+        self._use(place, answers)
+
+    def _use(self, place: int, answers: tuple[Answer, ...]) -> None:
         if self.verdict is None and self._lists:
             self._answers[place] = answers
             self._decide()
 
     def _time_is_up(self) -> None:
-        self._answers = [(TROUBLE,) if answers is None else answers for answers in self._answers]
+        for place, answers in enumerate(self._answers):
+            if answers is None:
+                self._house.note(self._lists[place].zone, False)
+                self._answers[place] = (TROUBLE,)
         self._decide()
 
     def _decide(self) -> None:

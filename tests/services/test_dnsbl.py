@@ -48,7 +48,7 @@ class House(SmtpHouse):
     def __init__(self, *lines: bytes, **changes: object) -> None:
         super().__init__(rbldns=lines, **changes)
         self.resolver = Puppet()
-        self.lists = Blocklists(self.clock, self.resolver)
+        self.lists = Blocklists(self.clock, self.resolver, self.lines.append)
         self.factory.staff = self.factory.staff._replace(lists=self.lists)
 
     @property
@@ -201,6 +201,31 @@ def test_trouble_is_not_remembered_as_innocence() -> None:
     second = house.connect(CLIENT)
     house.resolver.answer(NAME, text(b"no"))
     assert second.codes(MAIL, RCPT) == [250, 451]
+
+
+def test_a_list_that_has_died_holds_up_nobody_for_long() -> None:
+    house = House(b"-r dead.example", b"-r rbl.example")
+    name = b"7.2.0.192.dead.example"
+    for _ in range(5):
+        client = house.connect(CLIENT)
+        house.resolver.answer(NAME, ABSENT)
+        assert client.codes(MAIL + RCPT) == [250]
+        house.pass_time(10)
+        assert client.codes(b"QUIT\r\n") == [250, 221]
+        house.resolver.waiting.pop(Question(name, Kind.TXT))
+    warning = b"dnsbl: warning: dead.example does not answer and is not asked for 60 seconds"
+    assert house.lines.count(warning) == 1
+    resting = house.connect(CLIENT)
+    assert set(house.resolver.waiting) == {Question(NAME, Kind.TXT)}
+    house.resolver.answer(NAME, ABSENT)
+    assert resting.codes(MAIL, RCPT) == [250, 250]
+    house.pass_time(60)
+    again = house.connect(CLIENT)
+    house.resolver.answer(name, text(b"back"))
+    assert again.codes(MAIL, RCPT) == [250, 451]
+    house.connect(CLIENT)
+    house.resolver.answer(name, TROUBLE)  # one failure is none again
+    assert house.lines.count(warning) == 1 and not house.lists.is_resting(b"dead.example")
 
 
 def test_a_client_of_a_socket_without_addresses_is_not_looked_up() -> None:
