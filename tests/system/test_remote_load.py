@@ -17,6 +17,7 @@ from qmtwist.store.queue.records import encode_info, encode_recipients
 from tests.support.daemon import running
 from tests.support.network import BlackHole
 from tests.support.peers import DEFAULT, Conversation, Over, Peer, after, stall
+from tests.support.privately import MAIL_UIDS
 from tests.support.processes import is_running
 from tests.support.remote import RELAY_FOR_US, Station, station, wait_until
 from tests.support.town import Town, town
@@ -154,6 +155,9 @@ def test_thirty_killed_agents_lose_nothing() -> None:
             victim = min(office.remote_agents())
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda victim=victim: not is_running(victim), tail)
+            if office.town.is_real:
+                owners = {os.stat(f"/proc/{pid}").st_uid for pid in office.remote_agents() if is_running(pid)}
+                assert owners <= {MAIL_UIDS["qmailr"][0], 0}, owners  # root while it becomes qmailr
 
         def is_drained() -> bool:
             office.alarm()
@@ -237,7 +241,7 @@ def test_a_stop_waits_for_nobody_and_what_was_under_way_is_tried_by_the_successo
             wait_until(lambda: slow.current == 15 and late.messages, lambda: "\n".join(office.log[-20:]))
             started = time.monotonic()
             office.stop()
-            assert time.monotonic() - started < 25
+            assert time.monotonic() - started < 18
             assert office.log[-1] == "status: exiting"
         slow.acts.clear()
         with running(office):
@@ -264,6 +268,7 @@ def test_a_killed_server_loses_nothing_that_was_to_go_out() -> None:
             office.kill()
         with running(office):
             office.alarm()
-            wait_until(lambda: office.queued() == 0, lambda: "\n".join(office.log[-20:]))
+            # a kill may leave a mess file whose message has ended; it is garbage for a day and a half
+            wait_until(lambda: not made.run("qmail-qread"), lambda: "\n".join(office.log[-20:]))
         assert set(peer.recipients()) == {name.encode() for name in sent}
         assert len(peer.messages) < 2 * len(sent)
