@@ -204,6 +204,7 @@ PARSERS: dict[Kind, Callable[[Directory, Row, bytes], Value]] = {
     Kind.MAP: Directory.parse_map,
     Kind.ROUTES: remotelines.parse_routes,
     Kind.POLICIES: remotelines.parse_policies,
+    Kind.PINS: remotelines.parse_pins,
     Kind.SERVERS: Directory.parse_servers,
     Kind.IPS: remotelines.parse_addresses,
     Kind.NAMESERVERS: remotelines.parse_nameservers,

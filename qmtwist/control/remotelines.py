@@ -44,6 +44,19 @@ def parse_policies(directory: Directory, row: Row, data: bytes) -> dict[bytes, b
     return directory.parse_map(row, data)
 
 
+def parse_pins(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
+    """Keys of clients, each perhaps with a name after a blank: pins in lower case and the names."""
+    found: dict[bytes, bytes] = {}
+    for number, line in grammar.numbered_lines(data):
+        word, _, name = line.partition(b" ")
+        pin = tlspolicy.parse_pin(word)
+        if pin is None:
+            directory.refuse(row, number, f"{grammar.quoted(word)} is no pin, as `qmtwist tlskey` prints them")
+        else:
+            found[pin] = name.strip() or pin[:8]
+    return found
+
+
 def parse_outgoing(directory: Directory, row: Row, data: bytes) -> Lines:
     """Addresses that mail leaves from, each perhaps with a sender's domain before it."""
     seen: dict[tuple[str, bytes], int] = {}

@@ -18,6 +18,7 @@ class Kind(enum.Enum):
     MAP = "`key:value` lines"
     ROUTES = "`host:relay` lines"
     POLICIES = "`domain:policy` lines"
+    PINS = "`pin` or `pin name` lines"
     SERVERS = "addresses, one per line, in order"
     IPS = "IP addresses, one per line"
     NAMESERVERS = "`address` or `address port` lines, in order"
@@ -67,6 +68,7 @@ LIST_KINDS = frozenset(
         Kind.MAP,
         Kind.ROUTES,
         Kind.POLICIES,
+        Kind.PINS,
         Kind.SERVERS,
         Kind.IPS,
         Kind.NAMESERVERS,

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 DEFAULT_HOME = "/var/qmail"
-SERVICES = ("smtp", "pop3")
+SERVICES = ("smtp", "pop3", "qmtp", "qmqp", "qmtps", "qmqps")
 
 
 class Options(usage.Options):
     """Run the mail server of one home.
 
-    Listeners are Twisted endpoint descriptions from control/listensmtp and control/listenpop3; --listen
+    Listeners are Twisted endpoint descriptions from control/listensmtp, control/listenpop3 and so on; --listen
     SERVICE=DESCRIPTION replaces them for a service (repeat it for several), --listen SERVICE= turns the service off.
     """
 

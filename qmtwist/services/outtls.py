@@ -165,7 +165,7 @@ class Attempt:
     def failure(self, reason: Failure) -> HandshakeFailed:
         """Why the connection was lost before the handshake was complete."""
         self._connection = None
-        return HandshakeFailed((self._is_demanded and self._why_not) or _words(reason.value))
+        return HandshakeFailed((self._is_demanded and self._why_not) or words_of(reason.value))
 
     def _outcome(self) -> str:
         why_not = "no certificate" if self._why_not is None else self._why_not
@@ -208,8 +208,8 @@ def _borne(certificate: Certificate) -> tuple[list[str], list[str]]:
     return borne.get_values_for_type(DNSName), [str(address) for address in borne.get_values_for_type(IPAddress)]
 
 
-def _words(trouble: BaseException | None) -> str:
-    """Why a connection was lost, in words for a report."""
+def words_of(trouble: BaseException | None) -> str:
+    """Why a connection was lost before its handshake was complete, in words for a report."""
     if isinstance(trouble, ConnectionDone | ConnectionLost):
         return "the other side closed the connection"
     if isinstance(trouble, SSL.Error) and trouble.args and isinstance(trouble.args[0], list):

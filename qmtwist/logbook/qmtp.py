@@ -1,0 +1,51 @@
+"""Log lines of the QMTP and QMQP services, in the form of the SMTP service's.
+
+    qmtp 7: 127.0.0.1:50321 accepted 10000000042 from <joe@example.com> for 2, 4096 bytes
+    qmtp 7: 127.0.0.1:50321 refused <ann@example.net>: Dsorry, that domain isn't in my list ...
+    qmqp 8: 127.0.0.1:50322 closed: protocol violation: no comma after a netstring, 0 accepted
+
+The service is `qmtp` or `qmqp`, inside TLS `qmtps` or `qmqps`; the number counts its sessions. A refusal begins with
+the letter that the client gets: `Z` for now, `D` for good. A client whose key is pinned has its name behind its address.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .smtp import escape
+
+
+class Session(NamedTuple):
+    """Which session a line is about. `name` is that of a pinned key, or empty."""
+
+    service: bytes
+    serial: int
+    peer: bytes
+    name: bytes = b""
+
+
+def word_accepted(session: Session, number: int, sender: bytes, recipients: int, size: int) -> bytes:
+    """A message is ours; the line without LF.
+
+    >>> word_accepted(Session(b"qmqps", 7, b"192.0.2.1:9", b"laptop"), 3, b"", 1, 10)
+    b'qmqps 7: 192.0.2.1:9 laptop accepted 3 from <> for 1, 10 bytes'
+    """
+    details = (number, escape(sender), recipients, size)
+    return _head(session) + b"accepted %d from <%s> for %d, %d bytes" % details
+
+
+def word_refused(session: Session, about: bytes | None, text: bytes) -> bytes:
+    """An address or, with None, a message was refused with this answer; the line without LF."""
+    what = b"the message" if about is None else b"<%s>" % escape(about)
+    return _head(session) + b"refused %s: %s" % (what, escape(text, b" "))
+
+
+def word_closed(session: Session, reason: bytes, accepted: int, unshown: int) -> bytes:
+    """A session is over; `unshown` refusals had no line of their own. The line without LF."""
+    more = b", %d refusals not shown" % unshown if unshown else b""
+    return _head(session) + b"closed: %s, %d accepted%s" % (escape(reason, b" "), accepted, more)
+
+
+def _head(session: Session) -> bytes:
+    name = escape(session.name) + b" " if session.name else b""
+    return b"%s %d: %s %s" % (session.service, session.serial, session.peer, name)

@@ -1,0 +1,222 @@
+"""What the QMTP and QMQP services answer: the message handed to the queue, the log written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from qmtwist.logbook import qmtp as logbook
+from qmtwist.mail.errors import MailError, Permanent
+from qmtwist.mail.trace import smtp_received
+from qmtwist.wire.package import (
+    ANSWERED,
+    Content,
+    MessageBegan,
+    MessageEnded,
+    MessageSpoiled,
+    PackageSession,
+    RecipientOffered,
+    SenderOffered,
+)
+from qmtwist.wire.smtp import reply as replies
+
+from .listen import Door, Peer
+from .seams import Draft, Origin, Receipt
+from .smtpclerk import Staff
+
+TOO_MANY_MESSAGES = b"Z" + replies.TOO_MANY_MESSAGES.text
+REFUSAL_LINES = 20  # of one session in the log
+TEXT_BYTES = 400  # of an answer that was not written by us
+
+Served = MessageBegan | Content | MessageSpoiled | SenderOffered | RecipientOffered | MessageEnded
+
+_ONE_LINE = bytes(32 if byte < 32 or byte == 127 else byte for byte in range(256))
+
+
+class Caller(NamedTuple):
+    """The client of one session, its words in the log, and the door it came in by."""
+
+    peer: Peer
+    session: logbook.Session
+    door: Door
+
+
+class PackageClerk:
+    """Answers the events of one session that both protocols have. Made by the session's factory.
+
+    `attach` says whom it wakes when an answer came later, and how it tells (inside an `except`) that it went wrong.
+    """
+
+    def __init__(self, staff: Staff, core: PackageSession, caller: Caller, protocol: bytes, localhost: bytes) -> None:
+        """`protocol` and `localhost` are words of the Received field; an empty `localhost`: our address."""
+        self._staff = staff
+        self._core = core
+        self._caller = caller
+        self._protocol = protocol
+        self._localhost = localhost
+        self._draft: Draft | None = None  # open, and neither committed nor abandoned
+        self._transaction = 0  # an answer that belongs to an earlier one comes too late
+        self._accepted = self._refusals = 0
+        self._has_complained = False  # about this message
+        self._wake: Callable[[], None] = lambda: None
+        self._fail: Callable[[], None] = lambda: None
+        self.is_behind = False  # the queue asks for a pause
+        self.is_waiting = False  # for somebody else's answer
+        self.local = (b"unknown", 0)  # our end's address and port
+
+    def attach(self, wake: Callable[[], None], fail: Callable[[], None]) -> None:
+        """The session begins."""
+        self._wake, self._fail = wake, fail
+
+    def introduce(self, name: bytes) -> None:
+        """The client has one of the keys in control/tlsclients; `name` is what is written there."""
+        self._caller = self._caller._replace(session=self._caller.session._replace(name=name))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is us for whom the client waits."""
+        return self.is_behind or self.is_waiting
+
+    def serve(self, event: Served) -> None:
+        """Answer an event, now or later."""
+        if isinstance(event, Content):
+            self._write(event.data)
+        elif isinstance(event, MessageBegan):
+            self._open()
+        elif isinstance(event, MessageEnded):
+            self._commit(event)
+        elif isinstance(event, MessageSpoiled):
+            if self._core.fault:
+                self._complain(None, self._core.fault)
+            self.abandon()
+        else:
+            raise AssertionError(f"nobody asked about {event}")
+
+    def forget(self) -> None:
+        """The session is over: nothing that is still to come belongs to it, and an unfinished message is dropped."""
+        self._transaction += 1
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Drop the message that is coming in, if there is one."""
+        draft, self._draft = self._draft, None
+        self.is_behind = False
+        if draft is not None:
+            draft.abandon()
+
+    def note_end(self, reason: bytes) -> None:
+        """Log why the session ended, unless that was its only message, which has its own line."""
+        if reason == ANSWERED:
+            return
+        unshown = max(0, self._refusals - REFUSAL_LINES)
+        self._staff.log(logbook.word_closed(self._caller.session, reason, self._accepted, unshown))
+
+    def note_bug(self, trace: str) -> None:
+        """Log a traceback."""
+        service, serial, *_ = self._caller.session
+        for line in trace.splitlines():
+            self._staff.log(b"%s %d: bug: %s" % (service, serial, line.encode("utf-8", "backslashreplace")))
+
+    # -- the message
+
+    def _open(self) -> None:
+        peer = self._caller.peer
+        self._has_complained = False
+        if not self._caller.door.take_message(peer.ip):
+            return self.refuse(None, TOO_MANY_MESSAGES)
+        program = peer.variables.get(b"QMAILQUEUE")
+        origin = Origin(b"from network", self._staff.uid, program, environment=self._environment())
+        try:
+            self._draft = self._staff.intake.open(origin, self._drained)
+        except MailError as trouble:
+            return self.refuse(None, mail_error_answer(trouble))
+        self._write(self._received())
+        return self._core.go_ahead()
+
+    def _received(self) -> bytes:
+        peer = self._caller.peer
+        return smtp_received(
+            self._protocol,
+            peer.variables.get(b"TCPREMOTEHOST", b"unknown"),
+            peer.ip,
+            peer.variables.get(b"TCPREMOTEINFO"),
+            None,
+            peer.variables.get(b"TCPLOCALHOST") or self._localhost or self.local[0],
+            int(self._staff.clock.seconds()),
+        )
+
+    def _environment(self) -> dict[bytes, bytes]:
+        """What a queue program inherits from tcpserver. (tcp-environ(5))"""
+        peer, here = self._caller.peer, self.local
+        environment = {b"PROTO": b"TCP", b"TCPREMOTEIP": peer.ip, b"TCPREMOTEPORT": b"%d" % peer.port}
+        environment |= {b"TCPLOCALIP": here[0], b"TCPLOCALPORT": b"%d" % here[1]}
+        if self._localhost:
+            environment[b"TCPLOCALHOST"] = self._localhost
+        return environment | dict(peer.variables)
+
+    def _write(self, data: bytes) -> None:
+        if self._draft is not None and not self._draft.write(data):
+            self.is_behind = True
+
+    def _drained(self) -> None:
+        if self.is_behind:
+            self.is_behind = False
+            self._wake()
+
+    def _commit(self, event: MessageEnded) -> None:
+        draft, self._draft = self._draft, None
+        assert draft is not None
+        self.is_behind = False
+        self.is_waiting = True
+        self._transaction += 1
+        transaction = self._transaction
+
+        def done(result: Receipt | MailError) -> None:
+            try:
+                self._committed(result, transaction, event)
+            except Exception:  # whoever commits has others to tell
+                self._fail()
+
+        draft.commit(event.envelope, done)
+
+    def _committed(self, result: Receipt | MailError, transaction: int, event: MessageEnded) -> None:
+        is_current = transaction == self._transaction
+        self.is_waiting = False
+        if isinstance(result, Receipt):
+            sender, recipients = event.envelope
+            self._accepted += 1
+            line = logbook.word_accepted(self._caller.session, result.number, sender, len(recipients), event.size)
+            self._staff.log(line)  # even when the client has gone: the message is ours
+            if is_current:
+                self._core.stored(int(self._staff.clock.seconds()), result.number)
+        elif is_current:
+            self.refuse(None, mail_error_answer(result))
+        if is_current:
+            self._wake()
+
+    # -- saying no
+
+    def refuse(self, about: bytes | None, text: bytes) -> None:
+        """Refuse what is offered: an address or, with None, the message."""
+        self._complain(about, text)
+        self._core.refuse(text)
+
+    def _complain(self, about: bytes | None, text: bytes) -> None:
+        if about is None and self._has_complained:
+            return
+        self._has_complained = self._has_complained or about is None
+        self._refusals += 1
+        if self._refusals <= REFUSAL_LINES:
+            self._staff.log(logbook.word_refused(self._caller.session, about, text))
+
+
+def mail_error_answer(error: MailError) -> bytes:
+    """What a client is told when its message could not be taken.
+
+    >>> from qmtwist.mail.errors import Temporary
+    >>> mail_error_answer(Temporary("disk full", "4.3.1"))
+    b'Zdisk full (#4.3.1)'
+    """
+    text = error.text if "(#" in error.text or not error.status else f"{error.text} (#{error.status})"
+    letter = b"D" if isinstance(error, Permanent) else b"Z"
+    return letter + text.encode("utf-8").translate(_ONE_LINE)[:TEXT_BYTES].strip()

@@ -1,0 +1,88 @@
+"""QMTP and QMQP in the daemon: those of the four kinds of listeners that control/ asks for, set up together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+
+from qmtwist.control.settings import Settings
+
+from .intls import IncomingTls
+from .ownkey import Unusable
+from .qmqpd import QmqpFactory
+from .qmtpd import QmtpFactory
+from .smtpclerk import Staff
+
+NO_CERTIFICATE = "there is no control/servercert.pem, nor does control/tlscert name a certificate; run qmtwist tlskey"
+
+
+class Listening(NamedTuple):
+    """An endpoint that is to be listened on."""
+
+    service: str
+    endpoint: str
+    factory: Factory
+
+
+class PackageServices:
+    """Made by `assemble` at the start; lives as long as the daemon."""
+
+    def __init__(self, staff: Staff, settings: Settings) -> None:
+        """:raises OSError, Malformed: the rules for clients cannot be used.
+        :raises Unusable: there is to be TLS, and our certificate or its key is not good for it.
+        """
+        listen = settings.listen
+        self._log = staff.log
+        self._qmtp = QmtpFactory(staff) if listen.qmtp or listen.qmtps else None
+        self._qmqp = QmqpFactory(staff) if listen.qmqp or listen.qmqps else None
+        self._has_tls = bool(listen.qmtps or listen.qmqps)
+        self._tls = _certificate(settings) if self._has_tls else None
+        self._apply(settings)
+
+    def endpoints(self, settings: Settings) -> Iterator[Listening]:
+        """Where to listen."""
+        listen = settings.listen
+        if self._qmtp is not None:
+            yield from (Listening("qmtp", endpoint, self._qmtp.clear) for endpoint in listen.qmtp)
+            yield from (Listening("qmtps", endpoint, self._qmtp.secure) for endpoint in listen.qmtps)
+        if self._qmqp is not None:
+            yield from (Listening("qmqp", endpoint, self._qmqp.clear) for endpoint in listen.qmqp)
+            yield from (Listening("qmqps", endpoint, self._qmqp.secure) for endpoint in listen.qmqps)
+
+    def before_connection(self, look: Callable[[], None]) -> None:
+        """What is called before each connection is let in; it may call `configure`."""
+        for service in (self._qmtp, self._qmqp):
+            if service is not None:
+                service.before_connection = look
+
+    def configure(self, settings: Settings) -> None:
+        """A reload. A certificate that is no good leaves the one that was.
+
+        :raises OSError, Malformed: the rules for clients cannot be used.
+        """
+        if self._has_tls:
+            try:
+                self._tls = _certificate(settings)
+            except Unusable as trouble:
+                self._log(f"alert: unable to reread our certificate: {trouble}".encode())
+        self._apply(settings)
+
+    def drain(self, patience_s: float) -> list[Deferred[object]]:
+        """End the sessions."""
+        return [service.drain(patience_s) for service in (self._qmtp, self._qmqp) if service is not None]
+
+    def _apply(self, settings: Settings) -> None:
+        if self._qmtp is not None:
+            self._qmtp.configure(settings.qmtp, settings.smtp, settings.access, self._tls)
+        if self._qmqp is not None:
+            self._qmqp.configure(settings.qmqp, settings.smtp.localiphost, settings.access, self._tls)
+
+
+def _certificate(settings: Settings) -> IncomingTls:
+    certificate, key = settings.remote.tlscert, settings.remote.tlskey
+    if certificate is None:
+        raise Unusable(NO_CERTIFICATE)
+    return IncomingTls(certificate, key or certificate)
