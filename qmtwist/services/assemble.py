@@ -304,7 +304,7 @@ class MailService(Service):
     def _defer_deliveries(self) -> None:
         """A user's program may run for hours, and a far host may be slow: what runs now is stopped, and deferred."""
         self.local.stop()
-        self.remote.stop()
+        self.remote.stop(0)  # they have had their time
 
     def _stop_agents(self, result: object) -> Deferred[Any]:
         self.resolver.stop()

@@ -23,6 +23,7 @@ from .seams import Permit
 PROGRAM = "qmail-rspawn"
 STOP_S = 10.0  # a far host may let us wait for twenty minutes
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
+CUT_OFF = Outcome(Verdict.DEFERRAL, b"qmail-rspawn was stopped during this delivery. (#4.3.0)\n")
 CRASHED = Outcome(Verdict.DEFERRAL, b"qmail-remote crashed.\n")
 ABSENT = Outcome(Verdict.DEFERRAL, b"qmail-rspawn is not running. (#4.3.0)\n")
 MANGLED = Outcome(Verdict.DEFERRAL, b"qmail-rspawn sent a mangled report. (#4.3.0)\n")
@@ -134,8 +135,11 @@ class RemoteAgent:
         if self._channel is not None:
             self._channel.send(spawn.frame(remoteorder.RELOAD, 0))
 
-    def stop(self) -> Deferred[None]:
-        """Take no more orders; fires when the deliveries begun are reported and the agent has gone, or after 10 s."""
+    def stop(self, patience_s: float | None = None) -> Deferred[None]:
+        """Take no more orders; fires when the deliveries begun are reported and the agent has gone, or after so long.
+
+        Without `patience_s` that is 10 s. What is under way then is deferred.
+        """
         if self._restart is not None:
             self._restart.cancel()
             self._restart = None
@@ -144,7 +148,7 @@ class RemoteAgent:
             return succeed(None)
         if self._stopped is None:
             self._stopped = Deferred()
-            self._deadline = self._reactor.callLater(STOP_S, self._leave)
+            self._deadline = self._reactor.callLater(STOP_S if patience_s is None else patience_s, self._leave)
             if self._channel is not None:
                 self._channel.finish()
         waiting: Deferred[None] = Deferred()
@@ -223,8 +227,9 @@ class RemoteAgent:
         if channel is not None:
             channel.drain()
         pending, self._pending = self._pending, {}
+        outcome = CRASHED if self._stopped is None else CUT_OFF
         for transaction in pending.values():
-            transaction.give_up(CRASHED)
+            transaction.give_up(outcome)
         if self._stopped is not None and not self._stopped.called:
             self._stopped.callback(None)
 

@@ -97,6 +97,6 @@ class RemoteAgents:
         for agent in self._agents:
             agent.start_if_possible()
 
-    def stop(self) -> Deferred[Any]:
-        """Take no more orders; fires when what was begun is reported, or after 10 s."""
-        return DeferredList([agent.stop() for agent in self._agents] + self._leaving)
+    def stop(self, patience_s: float | None = None) -> Deferred[Any]:
+        """Take no more orders; fires when what was begun is reported, or after so long (without `patience_s`: 10 s)."""
+        return DeferredList([agent.stop(patience_s) for agent in self._agents] + self._leaving)

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from qmtwist.cli.control.launchers import write_launchers
 from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.services import remoteagents
-from qmtwist.services.remoteagent import ABSENT, CRASHED
+from qmtwist.services.remoteagent import ABSENT, CRASHED, CUT_OFF
 from qmtwist.services.remoteagents import RemoteAgents
 from qmtwist.services.seams import RemoteCourier
 from qmtwist.wire.remoteorder import RemoteOrder
@@ -158,7 +158,7 @@ async def test_a_stop_defers_what_has_no_end_and_says_quit_to_the_rest(
         held = house.deliver(order(b"stalling.example"))
         await until(lambda: stalling.messages)
         await house.agents.stop()
-        assert await held == [CRASHED]
+        assert await held == [CUT_OFF]
         assert await house.deliver(order(b"far.example")) == [ABSENT]
 
 

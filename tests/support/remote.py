@@ -118,11 +118,12 @@ class Station(Office):
         return int(self.town.run("qmail-qstat").split()[3])
 
     def remote_agents(self) -> list[int]:
-        """The processes of the remote agents."""
+        """The processes of the remote agents; the local agent starts those that are started again."""
         found = []
-        for pid, stat in tree(self.pid).items():
+        for pid in tree(self.pid):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as stream:
-                if stat.parent == self.pid and b"qmail-rspawn" in stream.read():
+                words = stream.read()
+                if b"qmail-rspawn\0" in words and b"--agent\0" in words:
                     found.append(pid)
         return found
 
