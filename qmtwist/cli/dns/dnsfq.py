@@ -12,8 +12,9 @@ Exit status: 0; 100 (`hard error`) when the host has no address or that has no n
 
 from __future__ import annotations
 
+from qmtwist.wire.reverse import pointer_question
+
 from .common import HARD, qualified_addresses, records, resolver, run
-from .reverse import pointer_question
 
 
 def main(arguments: list[bytes], home: str) -> int:

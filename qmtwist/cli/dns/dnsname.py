@@ -15,9 +15,9 @@ from functools import partial
 from qmtwist.mail.dns import Status
 from qmtwist.mail.errors import Temporary
 from qmtwist.mail.literal import parse_address
+from qmtwist.wire.reverse import pointer_question
 
 from .common import resolver, run
-from .reverse import pointer_question
 
 
 def main(arguments: list[bytes], home: str) -> int:

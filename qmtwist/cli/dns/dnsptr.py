@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from qmtwist.mail.errors import Permanent
 from qmtwist.mail.literal import parse_address
+from qmtwist.wire.reverse import pointer_question
 
 from .common import HARD, records, resolver, run
-from .reverse import pointer_question
 
 
 def main(arguments: list[bytes], home: str) -> int:

@@ -1,0 +1,1 @@
+"""daemontools: programs that run another program in a changed environment."""
