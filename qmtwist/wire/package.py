@@ -22,6 +22,7 @@ LENGTH_BYTES = 100  # that a length and its colon may take: zeros in front are g
 MALFORMED = 100
 NO_RESOURCES = 111
 TOO_BIG = b"Dsorry, that message size exceeds my databytes limit (#5.3.4)"
+ANSWERED = b"answered"  # why a session ends that was for one message
 LOOPING = b"Dtoo many hops, this message is looping (#5.4.6)"
 
 
@@ -133,7 +134,7 @@ class PackageSession:
         self._fault = b""  # why the message will not be queued
         self._is_stored = False  # the shell keeps something of this message
         self._size = 0  # of the message as it is stored
-        self._farewell = b"answered"  # why the session is over when the protocol has nothing more to say
+        self._farewell = ANSWERED  # why the session is over when the protocol has nothing more to say
         self._last: Event | None = None
         self._is_over = False
         self._steps = self._run()
