@@ -27,7 +27,7 @@ from qmtwist.services.smtpd import make_smtp_factory
 CONNECTIONS = 2000
 SETTINGS = SmtpSettings(
     greeting=b"mail.example.org", localiphost=b"mail.example.org", timeout_s=1200, databytes=0,
-    rcpthosts=frozenset([b"example.org"]), morercpthosts=None, badmailfrom=frozenset(), tcprules=None,
+    rcpthosts=frozenset([b"example.org"]), morercpthosts=None, badmailfrom=frozenset(),
     is_rcptcheck=False, concurrencyincoming=CONNECTIONS, concurrencyperip=CONNECTIONS, max_recipients=1000,
     max_command_bytes=1000, max_errors=20, max_idle_commands=100,
 )  # fmt: skip

@@ -8,7 +8,16 @@ from typing import NamedTuple
 from . import grammar, remote, schema
 from .directory import Complaint, Complaints, Directory
 from .remote import load_remote
-from .settings import DeliverySettings, ListenSettings, PopSettings, SendSettings, Settings, SmtpSettings
+from .settings import (
+    AccessSettings,
+    DeliverySettings,
+    ListenSettings,
+    PackageSettings,
+    PopSettings,
+    SendSettings,
+    Settings,
+    SmtpSettings,
+)
 
 __all__ = ["Complaint", "Complaints", "Loaded", "load", "load_remote", "load_with_warnings", "stamp"]
 
@@ -42,14 +51,14 @@ def load_with_warnings(home: str) -> Loaded:
     return Loaded(_settings(directory), tuple(directory.warnings))
 
 
-def stamp(home: str, section: str) -> tuple[object, ...]:
-    """Something that differs when a file of one section of Settings (such as `smtp`) was changed since.
+def stamp(home: str, *sections: str) -> tuple[object, ...]:
+    """Something that differs when a file of these sections of Settings (such as `smtp`) was changed since.
 
     qmail-smtpd reads its files for every connection; a service that compares stamps needs no HUP either. It costs a
     `stat` for each file.
     """
     names = ["me", *schema.GENERATED]
-    names += [row.name for row in schema.ROWS.values() if row.field.startswith(section + ".")]
+    names += [row.name for row in schema.ROWS.values() if row.field.partition(".")[0] in sections]
     return tuple(_file_stamp(grammar.control_path(home, name)) for name in names)
 
 
@@ -69,9 +78,12 @@ def _settings(directory: Directory) -> Settings:
         home=directory.home,
         me=_me(directory),
         send=_send(directory),
+        access=_access(directory),
         smtp=_smtp(directory),
         remote=remote.settings(directory),
         pop3=_pop3(directory),
+        qmtp=_packages(directory, "concurrencyqmtp"),
+        qmqp=_packages(directory, "concurrencyqmqp"),
         delivery=_deliveries(directory),
         listen=_listen(directory),
     )
@@ -104,6 +116,17 @@ def _send(directory: Directory) -> SendSettings:
     )
 
 
+def _access(directory: Directory) -> AccessSettings:
+    return AccessSettings(
+        directory=f"{directory.home}/control",
+        ident_timeout_s=directory.number("timeoutident"),
+        is_paranoid=directory.number("paranoid") != 0,
+        per_network=directory.number("concurrencypernet"),
+        connections_per_minute=directory.number("connectionrate"),
+        messages_per_hour=directory.number("messagerate"),
+    )
+
+
 def _smtp(directory: Directory) -> SmtpSettings:
     return SmtpSettings(
         greeting=directory.line("smtpgreeting"),
@@ -113,7 +136,6 @@ def _smtp(directory: Directory) -> SmtpSettings:
         rcpthosts=directory.names("rcpthosts"),
         morercpthosts=directory.existing("morercpthosts.cdb"),
         badmailfrom=directory.names("badmailfrom") or frozenset(),
-        tcprules=directory.existing("tcprules"),
         is_rcptcheck=directory.number("rcptcheck") != 0,
         concurrencyincoming=directory.number("concurrencyincoming"),
         concurrencyperip=directory.number("concurrencyperip"),
@@ -136,6 +158,15 @@ def _pop3(directory: Directory) -> PopSettings:
     )
 
 
+def _packages(directory: Directory, concurrency: str) -> PackageSettings:
+    return PackageSettings(
+        timeout_s=directory.number("timeoutqmtpd"),
+        concurrency=directory.number(concurrency),
+        concurrencyperip=directory.number("concurrencyperip"),
+        tlsclients=directory.map("tlsclients"),
+    )
+
+
 def _deliveries(directory: Directory) -> DeliverySettings:
     return DeliverySettings(
         defaultdelivery=directory.line("defaultdelivery"),
@@ -149,4 +180,8 @@ def _listen(directory: Directory) -> ListenSettings:
     return ListenSettings(
         smtp=directory.endpoints("listensmtp", (smtp.decode(),)),
         pop3=directory.endpoints("listenpop3", ()),
+        qmtp=directory.endpoints("listenqmtp", ()),
+        qmqp=directory.endpoints("listenqmqp", ()),
+        qmtps=directory.endpoints("listenqmtps", ()),
+        qmqps=directory.endpoints("listenqmqps", ()),
     )

@@ -10,6 +10,7 @@ PUBLIC_SMTP = b"tcp:25"
 PUBLIC_POP3 = b"tcp:110"
 
 REMOTE = "remote agent, qmail-remote"
+SERVERS = "listening services"
 
 
 def _number(name: str, default: int, reader: str, purpose: str, field: str, minimum: int = 1) -> Row:
@@ -20,6 +21,20 @@ def _number(name: str, default: int, reader: str, purpose: str, field: str, mini
 def _remote_lines(name: str, kind: Kind, purpose: str, field: str) -> Row:
     """Lines for those who send to other hosts; without a file there are none."""
     return Row(name, kind, None, REMOTE, purpose, field)
+
+
+def _listener(name: str, service: str, port: int) -> Row:
+    """Where a service listens that is off unless somebody wants it."""
+    return Row(
+        f"listen{name}",
+        Kind.ENDPOINTS,
+        None,
+        service,
+        f"where to listen, such as `tcp:{port}`; an empty file turns the service off",
+        f"listen.{name}",
+        needs_restart=True,
+        default_words="off",
+    )
 
 
 OURS: tuple[Row, ...] = (
@@ -49,7 +64,29 @@ OURS: tuple[Row, ...] = (
         "send.concurrencyperhost",
     ),
     _number("concurrencyperip", 200, "SMTP service", "SMTP connections of one address", "smtp.concurrencyperip"),
+    _number(
+        "concurrencypernet",
+        0,
+        SERVERS,
+        "connections of one network (IPv4 /24, IPv6 /48) to one service at the same time; 0: no such limit",
+        "access.per_network",
+        minimum=0,
+    ),
+    _number(
+        "connectionrate",
+        0,
+        SERVERS,
+        "connections of one client (an IPv4 address, an IPv6 /64) to one service in a minute; 0: no such limit",
+        "access.connections_per_minute",
+        minimum=0,
+    ),
     _number("concurrencypop3", 100, "POP3 service", "POP3 connections at the same time", "pop3.concurrency"),
+    _number(
+        "concurrencyqmqp", 100, "QMQP service", "QMQP connections at the same time, in clear or TLS", "qmqp.concurrency"
+    ),
+    _number(
+        "concurrencyqmtp", 100, "QMTP service", "QMTP connections at the same time, in clear or TLS", "qmtp.concurrency"
+    ),
     _number(
         "journalmax",
         131072,
@@ -82,6 +119,10 @@ OURS: tuple[Row, ...] = (
         needs_restart=True,
         default_words="off",
     ),
+    _listener("qmqp", "QMQP service", 628),
+    _listener("qmqps", "QMQP service inside TLS", 6280),
+    _listener("qmtp", "QMTP service", 209),
+    _listener("qmtps", "QMTP service inside TLS", 6209),
     Row(
         "listensmtp",
         Kind.ENDPOINTS,
@@ -116,6 +157,14 @@ OURS: tuple[Row, ...] = (
         "smtp.max_recipients",
         minimum=100,
     ),
+    _number(
+        "messagerate",
+        0,
+        SERVERS,
+        "messages of one client (an IPv4 address, an IPv6 /64) by one service in an hour; 0: no such limit",
+        "access.messages_per_hour",
+        minimum=0,
+    ),
     _number("maxpop3failures", 3, "POP3 service", "failed logins before a client is hung up on", "pop3.max_failures"),
     _remote_lines(
         "nameservers",
@@ -138,6 +187,15 @@ OURS: tuple[Row, ...] = (
         "remote.outgoingip",
     ),
     Row(
+        "paranoid",
+        Kind.SWITCH,
+        1,
+        SERVERS,
+        "whether a client's name counts for tcprules only if it leads back to its address (tcpserver -p)",
+        "access.is_paranoid",
+        maximum=1,
+    ),
+    Row(
         "pop3greeting", Kind.LINE, b"me", "POP3 service", "host in the POP3 greeting", "pop3.greeting", follows_me=True
     ),
     Row("pop3maildir", Kind.LINE, b"Maildir", "POP3 service", "the maildir below a user's home", "pop3.maildir"),
@@ -154,7 +212,8 @@ OURS: tuple[Row, ...] = (
     _remote_lines(
         "qmtproutes",
         Kind.ROUTES,
-        "as smtproutes, for hosts that take mail by QMTP (port 209); asked before smtproutes",
+        "as smtproutes, for hosts that take mail by QMTP (port 209); asked before smtproutes. `host:relay/tls`: QMTP "
+        "inside TLS (port 6209), with a verified name unless `tlspolicy` says `encrypt` or `pin`",
         "remote.qmtproutes",
     ),
     Row(
@@ -206,10 +265,38 @@ OURS: tuple[Row, ...] = (
         "tcprules",
         Kind.TABLE,
         None,
-        "SMTP service",
-        "rules for client addresses, as tcprules(1) reads them: deny, or set RELAYCLIENT and the like",
-        "smtp.tcprules",
+        SERVERS,
+        "rules for client addresses, as tcprules(1) reads them: deny, or set RELAYCLIENT and the like; of one service "
+        "alone: `tcprules.smtp`, `tcprules.pop3`, `tcprules.qmtp`, `tcprules.qmqp`; compiled: `.cdb` after the name",
+        "access.directory",
         default_words="none: everybody may connect, nobody is a RELAYCLIENT",
+    ),
+    Row(
+        "tlsclients",
+        Kind.PINS,
+        None,
+        "QMTPS and QMQPS services",
+        "keys of clients who may relay by QMTP and use QMQP inside TLS, whatever their address: a pin, as `qmtwist "
+        "tlskey` prints it on theirs, and perhaps a name for the log",
+        "qmtp.tlsclients",
+    ),
+    Row(
+        "tlscert",
+        Kind.LINE,
+        None,
+        "QMTPS and QMQPS services, " + REMOTE,
+        "a PEM file, absolute or below the home, with our own certificate; read by qmailq and qmailr",
+        "remote.tlscert",
+        default_words="`control/servercert.pem`, if there is one",
+    ),
+    Row(
+        "tlskey",
+        Kind.LINE,
+        None,
+        "QMTPS and QMQPS services, " + REMOTE,
+        "a PEM file, absolute or below the home, with the key of our own certificate",
+        "remote.tlskey",
+        default_words="the file of the certificate",
     ),
     Row(
         "tlsca",
@@ -222,10 +309,19 @@ OURS: tuple[Row, ...] = (
     _remote_lines(
         "tlspolicy",
         Kind.POLICIES,
-        "TLS towards a domain's hosts: `domain:none`, `may`, `encrypt`, `verify` or `verify:name:...`; `.domain:` and "
-        "`:` as in smtproutes",
+        "TLS towards a domain's hosts: `domain:none`, `may`, `encrypt`, `verify`, `verify:name:...` or "
+        "`pin:key:...`; `.domain:` and `:` as in smtproutes",
         "remote.tlspolicy",
     )._replace(default_words="may: encrypted where the other side can"),
+    _number(
+        "timeoutident",
+        5,
+        SERVERS,
+        "seconds to wait for a client's IDENT server, which is asked only if a rule needs it",
+        "access.ident_timeout_s",
+        minimum=2,
+    )._replace(maximum=26),
+    _number("timeoutqmtpd", 600, "QMTP and QMQP services", "seconds to wait for more from a client", "qmtp.timeout_s"),
     _number("timeoutpop3d", 1200, "POP3 service", "seconds to wait for each command", "pop3.timeout_s"),
     Row(
         "workeridle",

@@ -12,8 +12,10 @@ import attrs
 from .remote import RemoteSettings
 
 __all__ = [
+    "AccessSettings",
     "DeliverySettings",
     "ListenSettings",
+    "PackageSettings",
     "PopSettings",
     "RemoteSettings",
     "SendSettings",
@@ -46,6 +48,18 @@ class SendSettings:
 
 
 @attrs.frozen
+class AccessSettings:
+    """Who may come in, for every listening service. (tcprules(1); services/listen)"""
+
+    directory: str | None = None  # where tcprules and tcprules.SERVICE stand; None: no rules
+    ident_timeout_s: int = 5
+    is_paranoid: bool = True  # a name counts only if it leads back to the address
+    per_network: int = 0  # connections of one network at the same time; here and below 0 is no limit
+    connections_per_minute: int = 0  # of one client
+    messages_per_hour: int = 0  # of one client
+
+
+@attrs.frozen
 class SmtpSettings:
     """The SMTP service. (qmail-smtpd(8))"""
 
@@ -56,7 +70,6 @@ class SmtpSettings:
     rcpthosts: frozenset[bytes] | None  # None: no such file
     morercpthosts: str | None  # path of the cdb, None: no such file
     badmailfrom: frozenset[bytes]
-    tcprules: str | None  # path of the rules text, None: no such file
     is_rcptcheck: bool
     concurrencyincoming: int
     concurrencyperip: int
@@ -65,6 +78,16 @@ class SmtpSettings:
     max_errors: int
     max_idle_commands: int  # commands that bring no mail nearer, per message
     rbldns: tuple[bytes, ...] = ()  # lines for rules.dnsbl
+
+
+@attrs.frozen
+class PackageSettings:
+    """The QMTP or the QMQP service."""
+
+    timeout_s: int
+    concurrency: int  # connections at the same time, and as many inside TLS
+    concurrencyperip: int
+    tlsclients: Mapping[bytes, bytes]  # pins of the keys of clients, and what to call them
 
 
 @attrs.frozen
@@ -94,6 +117,10 @@ class ListenSettings:
 
     smtp: tuple[str, ...]
     pop3: tuple[str, ...]
+    qmtp: tuple[str, ...] = ()
+    qmqp: tuple[str, ...] = ()
+    qmtps: tuple[str, ...] = ()  # QMTP inside TLS
+    qmqps: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -103,8 +130,11 @@ class Settings:
     home: str
     me: bytes
     send: SendSettings
+    access: AccessSettings
     smtp: SmtpSettings
     remote: RemoteSettings
     pop3: PopSettings
+    qmtp: PackageSettings
+    qmqp: PackageSettings
     delivery: DeliverySettings
     listen: ListenSettings

@@ -44,6 +44,7 @@ class Closed(NamedTuple):
     deleted: int
     failures: int
     sent_bytes: int
+    rule: bytes = b""
 
 
 Pop3Fact = LoggedIn | LoginRefused | Closed
@@ -60,9 +61,10 @@ def word(fact: Pop3Fact) -> bytes:
             return b"pop3 %d: %s login %s, %d messages, %d bytes" % (serial, peer, escape(name), messages, size)
         case LoginRefused(serial, peer, name, reason):
             return b"pop3 %d: %s refused %s: %s" % (serial, peer, escape(name), escape(reason, b" "))
-        case Closed(serial, peer, reason, name, retrieved, deleted, failures, sent_bytes):
+        case Closed(serial, peer, reason, name, retrieved, deleted, failures, sent_bytes, rule):
             who = b", " + escape(name) if name else b""
             more = b", %d not deleted" % failures if failures else b""
-            return b"pop3 %d: %s closed: %s%s, %d retrieved, %d deleted%s, %d bytes sent" % (
-                serial, peer, escape(reason, b" "), who, retrieved, deleted, more, sent_bytes,
+            by = b", rule " + escape(rule) if rule else b""
+            return b"pop3 %d: %s closed: %s%s, %d retrieved, %d deleted%s, %d bytes sent%s" % (
+                serial, peer, escape(reason, b" "), who, retrieved, deleted, more, sent_bytes, by,
             )  # fmt: skip

@@ -2,7 +2,7 @@
 
     smtp 7: 127.0.0.1:50321 accepted 10000000042 from <joe@example.com> for 1, 4096 bytes
     smtp 7: 127.0.0.1:50321 refused <ann@example.net>: 553 sorry, that domain isn't in my list ...
-    smtp 7: 127.0.0.1:50321 closed: quit, 1 accepted
+    smtp 7: 127.0.0.1:50321 closed: quit, 1 accepted, rule tcprules:3
     smtp: 192.0.2.7 turned away: too many connections of this address
 
 The number counts the sessions of a daemon. What clients wrote is escaped: one line stays one line, and nobody else's
@@ -39,7 +39,9 @@ class Refused(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A session is over. `unshown` refusals had no line of their own; `about` is what lists said about the client."""
+    """A session is over. `unshown` refusals had no line of their own; `about` is what lists said about the client, and
+    `rule` decided what it may do.
+    """
 
     serial: int
     peer: bytes
@@ -47,6 +49,7 @@ class Closed(NamedTuple):
     accepted: int
     unshown: int
     about: bytes = b""
+    rule: bytes = b""
 
 
 class TurnedAway(NamedTuple):
@@ -74,9 +77,10 @@ def word(fact: SmtpFact) -> bytes:
             )  # fmt: skip
         case Refused(serial, peer, about, code, text):
             return b"smtp %d: %s refused %s: %d %s" % (serial, peer, _shown(about), code, escape(text, b" "))
-        case Closed(serial, peer, reason, accepted, unshown, about):
+        case Closed(serial, peer, reason, accepted, unshown, about, rule):
             more = b", %d refusals not shown" % unshown if unshown else b""
             more += b", " + escape(about, b" ") if about else b""
+            more += b", rule " + escape(rule) if rule else b""
             return b"smtp %d: %s closed: %s, %d accepted%s" % (serial, peer, escape(reason, b" "), accepted, more)
         case TurnedAway(service, ip, reason, others):
             more = b" (and %d more)" % others if others else b""

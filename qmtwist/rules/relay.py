@@ -5,7 +5,7 @@ The same rules serve the daemon and qmail-smtpd. The address that is checked is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from qmtwist.mail import address as addresses
@@ -26,6 +26,17 @@ class RelayRules(NamedTuple):
     relayclient: bytes | None
     localiphost: bytes | None
     is_own: Callable[[bytes], bool]
+
+
+def with_variables(rules: RelayRules, variables: Mapping[bytes, bytes]) -> RelayRules:
+    """The rules for a client with these variables: RELAYCLIENT lets it relay, BADMAILFROM has more entries of
+    badmailfrom, separated by blanks.
+    """
+    relayclient = variables.get(b"RELAYCLIENT")
+    if relayclient is not None:
+        rules = rules._replace(relayclient=relayclient)
+    more = variables.get(b"BADMAILFROM", b"").lower().split()
+    return rules._replace(badmailfrom=rules.badmailfrom.union(more)) if more else rules
 
 
 def never(name: bytes) -> bool:

@@ -1,29 +1,33 @@
-"""The door: how many connections there may be, and what a client's address may do.
+"""The door: how many connections there may be, how often a client may come, and what its address may do.
 
-A `Door` stands before each listening service. It counts connections, in all and of each address, and reads
-control/tcprules again whenever the file has changed.
+A `Door` stands before each listening service. Who comes in is counted, in all, of each client and of each network; then
+the rules of control/tcprules are asked, and only if a rule needs it the client's name and its IDENT server.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import NamedTuple
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
-from qmtwist.logbook.smtp import TurnedAway, word
+from qmtwist.control.settings import AccessSettings
+from qmtwist.logbook.smtp import TurnedAway, escape, word
 from qmtwist.rules import peers
+from qmtwist.rules.ratelimit import RateLimit
 
-LOOK_S = 1.0  # the rules file is looked at no oftener
+from .clientnames import ClientNames
+from .peerrules import PeerRules
+
 LINE_S = 1.0  # lines about connections turned away come no oftener
+NO_ACCESS = AccessSettings()  # no rules, no limits but the two of the service
 
 
 class Peer(NamedTuple):
-    """A client that was let in: its address as text, its port, and what the rules say about it.
-
-    `rule` is the one that lets it in, as `file:line`; empty: there is none.
+    """A client that was let in: its address as text, its port, what the rules say about it, and which rule does
+    (`tcprules:3` or `tcprules.cdb:127.`; empty: none fits).
     """
 
     ip: bytes
@@ -33,117 +37,175 @@ class Peer(NamedTuple):
 
 
 class TooMany(NamedTuple):
-    """Not let in: there are too many already. To be told to the client."""
+    """Not let in: there are too many already, or it came too often. To be told to the client."""
 
 
 class Denied(NamedTuple):
     """Not let in: a rule says so. The client is told nothing, as tcpserver does."""
 
 
-class PeerRules:
-    """The rules of control/tcprules, as they stand in the file now.
+class Unknown(NamedTuple):
+    """It has a place, but nobody knows yet what it may do: ask `Door.judge`."""
 
-    A file that cannot be read or understood leaves the rules as they were, and a line in the log; one that is not there
-    means no rules.
-    """
-
-    def __init__(self, path: str | None, clock: IReactorTime, log: Callable[[bytes], None]) -> None:
-        """:raises OSError: the file is there and cannot be read. :raises peers.BadRule: a line is no rule."""
-        self._path = path
-        self._clock = clock
-        self._log = log
-        self._looked = clock.seconds()
-        self._seen = self._identity()
-        self._rules = self._read()
-
-    def lookup(self, ip: bytes) -> peers.Decision:
-        """What this address may do."""
-        now = self._clock.seconds()
-        if not 0 <= now - self._looked < LOOK_S:
-            self._looked = now
-            self._look()
-        return peers.lookup(self._rules, ip, None, None)
-
-    def _look(self) -> None:
-        try:
-            seen = self._identity()
-            if seen != self._seen:
-                self._seen = seen
-                self._rules = self._read()
-        except (OSError, peers.BadRule) as trouble:
-            self._log(b"smtp: warning: control/tcprules: %s; the old rules stay" % str(trouble).encode())
-
-    def _identity(self) -> tuple[int, int, int] | None:
-        if self._path is None:
-            return None
-        try:
-            status = os.stat(self._path)
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-    def _read(self) -> peers.Peers:
-        if self._path is None or self._seen is None:
-            return peers.NOBODY
-        with open(self._path, "rb") as stream:
-            return peers.parse(stream.read().replace(b"\r\n", b"\n"))
+    ip: bytes
+    port: int
 
 
 class Door:
-    """Lets connections in or not. Made by a service's factory, which tells it of every end."""
+    """Lets connections in or not. Made by a service's factory, which tells it of every end.
 
-    def __init__(self, service: bytes, clock: IReactorTime, log: Callable[[bytes], None]) -> None:
+    A closed service is for those whom a rule allows, alone: a rule of its own file, or one of the common file that
+    gives RELAYCLIENT. Without `names` rules about names and IDENT fit nobody.
+    """
+
+    def __init__(
+        self,
+        service: bytes,
+        clock: IReactorTime,
+        log: Callable[[bytes], None],
+        names: ClientNames | None = None,
+        is_closed: bool = False,
+    ) -> None:
         self._service = service
         self._clock = clock
         self._log = log
-        self._rules = PeerRules(None, clock, log)
+        self._names = names
+        self._is_closed = is_closed
+        self._rules = PeerRules(None, "", clock, log)
+        self._access = NO_ACCESS
+        self._connections = self._messages = RateLimit(0, 60)
         self._total_limit = self._ip_limit = 0
         self._total = 0
         self._by_block: dict[bytes, int] = {}  # bounded by _total_limit
+        self._by_network: dict[bytes, int] = {}  # likewise
         self._line_at = float("-inf")
         self._unsaid = 0
 
-    def configure(self, total: int, per_ip: int, rules_path: str | None) -> None:
-        """New limits and rules; those who are in stay in.
+    def configure(self, total: int, per_ip: int, access: AccessSettings = NO_ACCESS) -> None:
+        """New limits and rules; those who are in stay in, and what was counted of them counts.
 
-        :raises OSError, peers.BadRule: the rules cannot be read; nothing has changed.
+        :raises OSError, Malformed: the rules cannot be read; nothing has changed.
         """
-        self._rules = PeerRules(rules_path, self._clock, self._log)
+        self._rules = PeerRules(access.directory, self._service.decode(), self._clock, self._log)
+        if access.connections_per_minute != self._access.connections_per_minute:
+            self._connections = RateLimit(access.connections_per_minute, 60)
+        if access.messages_per_hour != self._access.messages_per_hour:
+            self._messages = RateLimit(access.messages_per_hour, 3600)
+        self._access = access
         self._total_limit, self._ip_limit = total, per_ip
 
-    def admit(self, host: str | bytes, port: int) -> Peer | TooMany | Denied:
-        """Somebody has connected. For a `Peer` call `leave` with its ip when it is gone."""
+    def admit(self, host: str | bytes, port: int) -> Peer | Unknown | TooMany | Denied:
+        """Somebody has connected. For a `Peer` or `Unknown` call `leave` with its ip when it is gone."""
         ip = plain_ip(host)
         block = address_block(ip)
-        if self._total >= self._total_limit:
-            return self._turn_away(ip, b"too many connections", TooMany())
-        if self._by_block.get(block, 0) >= self._ip_limit:
-            return self._turn_away(ip, b"too many connections of this address", TooMany())
-        decision = self._rules.lookup(ip)
-        if decision.is_denied:
-            return self._turn_away(ip, b"denied by control/tcprules", Denied())
-        self._total += 1
-        self._by_block[block] = self._by_block.get(block, 0) + 1
-        return Peer(ip, port, decision.variables, decision.rule)
+        network = network_block(ip)
+        reason = self._full(block, network) or self._too_often(block)
+        if reason:
+            self._note(ip, reason)
+            return TooMany()
+        rules, _ = self._rules.now()
+        answer: Peer | Unknown | Denied
+        if self._names is not None and self._wants_more(rules, ip):
+            answer = Unknown(ip, port)
+        else:
+            answer = self._decide(ip, port, None, None)
+        if not isinstance(answer, Denied):
+            self._total += 1
+            self._by_block[block] = self._by_block.get(block, 0) + 1
+            self._by_network[network] = self._by_network.get(network, 0) + 1
+        return answer
+
+    def judge(self, client: Unknown, local: tuple[str, int]) -> Deferred[Peer | Denied]:
+        """What somebody may do of whom more must be known; `local` is our end of the connection. It never fails, and
+        takes no longer than the limits of both lookups together.
+        """
+        ip, port = client
+        names, access = self._names, self._access
+        assert names is not None
+        rules, _ = self._rules.now()
+
+        def informed(info: bytes | None) -> Deferred[Peer | Denied]:
+            asked: Deferred[bytes | None] = succeed(None)
+            if peers.wants_host(rules, ip, info):
+                asked = names.host(ip, access.is_paranoid)
+            return asked.addCallback(lambda host: self._decide(ip, port, host, info))
+
+        told: Deferred[bytes | None] = succeed(None)
+        if peers.wants_info(rules, ip):
+            told = names.info(ip, port, local, access.ident_timeout_s)
+        return told.addCallback(informed)
 
     def leave(self, ip: bytes) -> None:
-        """A connection that was let in is gone."""
-        block = address_block(ip)
+        """A connection that had a place is gone."""
         self._total -= 1
-        left = self._by_block[block] - 1
-        if left:
-            self._by_block[block] = left
-        else:
-            del self._by_block[block]
+        _take_one(self._by_block, address_block(ip))
+        _take_one(self._by_network, network_block(ip))
 
-    def _turn_away(self, ip: bytes, reason: bytes, answer: TooMany | Denied) -> TooMany | Denied:
+    def may_send(self, ip: bytes) -> bool:
+        """Whether `take_message` would be allowed now."""
+        return self._messages.may(address_block(ip), self._clock.seconds())
+
+    def take_message(self, ip: bytes) -> bool:
+        """A client begins a message: whether it may, by control/messagerate."""
+        return self._messages.take(address_block(ip), self._clock.seconds())
+
+    def _full(self, block: bytes, network: bytes) -> bytes:
+        """Why there is no room; empty: there is."""
+        if self._total >= self._total_limit:
+            return b"too many connections"
+        if self._by_block.get(block, 0) >= self._ip_limit:
+            return b"too many connections of this address"
+        if self._access.per_network and self._by_network.get(network, 0) >= self._access.per_network:
+            return b"too many connections of this network"
+        return b""
+
+    def _too_often(self, block: bytes) -> bytes:
+        is_fine = self._connections.take(block, self._clock.seconds())
+        return b"" if is_fine else b"too many connections of this address in a minute"
+
+    def _wants_more(self, rules: peers.Peers, ip: bytes) -> bool:
+        """Whether it depends on the client's name or IDENT; a client of a UNIX socket has neither."""
+        return (peers.wants_info(rules, ip) or peers.wants_host(rules, ip, None)) and _is_ip(ip)
+
+    def _decide(self, ip: bytes, port: int, host: bytes | None, info: bytes | None) -> Peer | Denied:
+        rules, is_own = self._rules.now()
+        decision = peers.lookup(rules, ip, host, info)
+        if decision.is_denied:
+            self._note(ip, b"denied by control/" + escape(decision.rule))
+            return Denied()
+        if self._is_closed and not (decision.rule and (is_own or b"RELAYCLIENT" in decision.variables)):
+            self._note(ip, b"no rule of control/tcprules.%s allows it" % self._service)
+            return Denied()
+        variables = dict(decision.variables)
+        if host is not None:
+            variables.setdefault(b"TCPREMOTEHOST", host)
+        if info is not None:
+            variables.setdefault(b"TCPREMOTEINFO", info)
+        return Peer(ip, port, variables, decision.rule)
+
+    def _note(self, ip: bytes, reason: bytes) -> None:
         now = self._clock.seconds()
         if now - self._line_at < LINE_S:
             self._unsaid += 1
         else:
             self._log(word(TurnedAway(self._service, ip, reason, self._unsaid)))
             self._line_at, self._unsaid = now, 0
-        return answer
+
+
+def _take_one(counts: dict[bytes, int], key: bytes) -> None:
+    left = counts[key] - 1
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]
+
+
+def _is_ip(ip: bytes) -> bool:
+    try:
+        text = ip.decode("ascii")
+        return (IPv6Address(text) if b":" in ip else IPv4Address(text)) is not None
+    except (AddressValueError, UnicodeDecodeError):
+        return False
 
 
 def plain_ip(host: str | bytes) -> bytes:
@@ -161,9 +223,22 @@ def plain_ip(host: str | bytes) -> bytes:
 
 def address_block(ip: bytes) -> bytes:
     """What is counted as one client: an IPv4 address, or the /64 of an IPv6 one, for that is what one customer gets."""
+    return _packed6(ip)[:8] or ip
+
+
+def network_block(ip: bytes) -> bytes:
+    """What is counted as one network: the /24 of an IPv4 address, the /48 of an IPv6 one, which is what a site gets.
+
+    >>> network_block(b"192.0.2.7"), network_block(b"2001:db8:1:2::3").hex(), network_block(b"unknown")
+    (b'192.0.2.', '20010db80001', b'unknown')
+    """
+    return _packed6(ip)[:6] or ip[: ip.rfind(b".") + 1] or ip
+
+
+def _packed6(ip: bytes) -> bytes:
     if b":" not in ip:
-        return ip
+        return b""
     try:
-        return IPv6Address(ip.decode("ascii")).packed[:8]
+        return IPv6Address(ip.decode("ascii")).packed
     except (AddressValueError, UnicodeDecodeError):
-        return ip
+        return b""

@@ -16,11 +16,12 @@ from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 
 from qmtwist.control.passwords import PasswordFile
-from qmtwist.control.settings import PopSettings
+from qmtwist.control.settings import AccessSettings, PopSettings
 from qmtwist.mail.address import split
 
+from .clientnames import ClientNames
 from .disk import Disk
-from .listen import Denied, Door, TooMany
+from .listen import NO_ACCESS, Door, Peer
 from .login import Gatekeeper, LoginAgent
 from .pop3session import Pop3Protocol
 from .sessions import Sessions
@@ -45,20 +46,29 @@ class Pop3Factory(Factory):
 
     noisy = False
 
-    def __init__(self, clock: IReactorTime, gatekeeper: Gatekeeper, log: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        gatekeeper: Gatekeeper,
+        log: Callable[[bytes], None],
+        names: ClientNames | None = None,
+    ) -> None:
         self.clock = clock
         self.gatekeeper = gatekeeper
         self.log = log
-        self._sessions: Sessions[Pop3Protocol] = Sessions(clock, Door(b"pop3", clock, log), lambda: SWEEP_S)
+        self._sessions: Sessions[Pop3Protocol] = Sessions(clock, Door(b"pop3", clock, log, names), lambda: SWEEP_S)
         self._settings: PopSettings | None = None
         self._serial = 0
         self.gone = self._sessions.gone
         self.drain = self._sessions.drain
 
-    def configure(self, settings: PopSettings) -> None:
-        """Settings for the connections that come from now on; at start and at every reload."""
+    def configure(self, settings: PopSettings, access: AccessSettings = NO_ACCESS) -> None:
+        """Settings for the connections that come from now on; at start and at every reload.
+
+        :raises OSError, Malformed: control/tcprules cannot be used; nothing has changed.
+        """
         # one address alone cannot keep everybody else out
-        self._sessions.door.configure(settings.concurrency, max(1, settings.concurrency // 2), None)
+        self._sessions.door.configure(settings.concurrency, max(1, settings.concurrency // 2), access)
         self._settings = settings
 
     def challenge(self, host: bytes) -> bytes:
@@ -69,14 +79,12 @@ class Pop3Factory(Factory):
 
     def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
         """A session, or a word of regret."""
-        answer = self._sessions.admit(addr)
-        if isinstance(answer, Denied):
-            return None
-        if isinstance(answer, TooMany):
-            return TurnedAway()
+        return self._sessions.protocol(addr, self._session, TurnedAway)
+
+    def _session(self, peer: Peer) -> Pop3Protocol:
         assert self._settings is not None
         self._serial += 1
-        return self._sessions.add(Pop3Protocol(self, self._settings, answer, self._serial))
+        return Pop3Protocol(self, self._settings, peer, self._serial)
 
 
 class LoginThreads:
@@ -114,13 +122,17 @@ def make_pop3_factory(
     agent: LoginAgent,
     log: Callable[[bytes], None],
     sort: Callable[[bytes], tuple[str, bytes]] | None = None,
+    access: AccessSettings = NO_ACCESS,
+    names: ClientNames | None = None,
 ) -> Pop3Factory:
     """The POP3 service's factory, for any stream endpoint; at a reload call its `configure`, at a stop its `drain`.
 
     `sort` gives channel and rewritten recipient of an address; without it a login name's domain is not looked at.
+
+    :raises OSError, Malformed: control/tcprules cannot be used.
     """
     passwords = None if settings.checkpassword else PasswordFile(home)
     gatekeeper = Gatekeeper(reactor, agent, LoginThreads(reactor), passwords, mailboxes_by(sort))
-    factory = Pop3Factory(reactor, gatekeeper, log)
-    factory.configure(settings)
+    factory = Pop3Factory(reactor, gatekeeper, log, names)
+    factory.configure(settings, access)
     return factory

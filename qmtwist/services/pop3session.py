@@ -203,7 +203,7 @@ class Pop3Protocol(TwistedProtocol):
                 self._wire.loseConnection()
         retrieved = self._phase.retrievals if isinstance(self._phase, Transaction) else 0
         counts = (retrieved, self._deleted, self._failures, self._sent)
-        self._log(logbook.Closed(self._serial, self._shown_peer(), reason, self._name, *counts))
+        self._log(logbook.Closed(self._serial, self._shown_peer(), reason, self._name, *counts, self._peer.rule))
         if self._mailbox is not None:
             self._mailbox.abandon()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,6 +21,7 @@ class Origin(NamedTuple):
     uid: int
     program: bytes | None = None  # a queue program to run instead of our own queue (QMAILQUEUE)
     qp: int = 0  # the process that queues, as its caller knows it; 0: nobody knows it, the message number stands for it
+    environment: Mapping[bytes, bytes] = {}  # of that program, besides our own
 
 
 class Receipt(NamedTuple):

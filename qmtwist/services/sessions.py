@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.protocol import Protocol as TwistedProtocol
 
-from .listen import Denied, Door, Peer, TooMany
+from .listen import Door, Peer, TooMany, Unknown
+from .lobby import Lobby
 
 
 class Session(Protocol):
@@ -36,26 +38,46 @@ class Sessions(Generic[S]):
         self.door = door
         self._clock = clock
         self._period_s = period_s
-        self._here: set[S] = set()
+        self._here: set[Session] = set()
         self._sweep: IDelayedCall | None = None
         self._drained: Deferred[None] | None = None
 
     def __len__(self) -> int:
         return len(self._here)
 
-    def admit(self, addr: IAddress) -> Peer | TooMany | Denied:
-        """Somebody knocks."""
+    def protocol(
+        self, addr: IAddress, build: Callable[[Peer], S], regret: Callable[[], TwistedProtocol]
+    ) -> TwistedProtocol | None:
+        """What a factory's buildProtocol returns when somebody knocks: a session made by `build`, a lobby where the
+        client waits for one, what says that there are too many, or nothing for those whom a rule denies.
+        """
         # A UNIX socket has neither host nor port.
-        return self.door.admit(getattr(addr, "host", None) or "unknown", getattr(addr, "port", None) or 0)
+        host, port = getattr(addr, "host", None) or "unknown", getattr(addr, "port", None) or 0
+        answer = self.door.admit(host, port)
+        if isinstance(answer, Peer):
+            return cast(TwistedProtocol, self.add(build(answer)))
+        if isinstance(answer, Unknown):
+            lobby = Lobby(self.door, answer, lambda peer: self._seat(lobby, build(peer)), self.gone)
+            self._begin(lobby)
+            return lobby
+        return regret() if isinstance(answer, TooMany) else None
+
+    def _seat(self, lobby: Lobby, session: S) -> IProtocol:
+        self.add(session)
+        self._here.discard(lobby)
+        return cast(IProtocol, session)
 
     def add(self, session: S) -> S:
         """A session begins."""
+        self._begin(session)
+        return session
+
+    def _begin(self, session: Session) -> None:
         self._here.add(session)
         if self._sweep is None:
             self._schedule()
-        return session
 
-    def gone(self, session: S, peer: Peer) -> None:
+    def gone(self, session: Session, peer: Peer | Unknown) -> None:
         """A session's connection has ended."""
         self._here.discard(session)
         self.door.leave(peer.ip)

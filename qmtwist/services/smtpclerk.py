@@ -27,8 +27,9 @@ from qmtwist.wire.smtp.events import (
 from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
+from .clientnames import ClientNames
 from .dnsbl import Blocklists, inquire
-from .listen import Peer
+from .listen import Door, Peer
 from .seams import Draft, Intake, Origin, Receipt, RecipientCheck
 from .smtppolicy import SmtpPolicy
 
@@ -49,6 +50,7 @@ class Staff(NamedTuple):
     log: Callable[[bytes], None]
     uid: int
     lists: Blocklists | None = None
+    names: ClientNames | None = None
 
 
 class Clerk:
@@ -57,9 +59,9 @@ class Clerk:
     It calls `wake` when an answer came later, `fail` inside an `except` when that went wrong.
     """
 
-    __slots__ = ("_accepted", "_draft", "_fail", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules",
-                 "_sender", "_serial", "_session", "_staff", "_transaction", "_wake", "is_behind",
-                 "local_ip")  # fmt: skip
+    __slots__ = ("_accepted", "_door", "_draft", "_fail", "_inquiry", "_name", "_peer", "_policy", "_refusals",
+                 "_rules", "_sender", "_serial", "_session", "_staff", "_transaction", "_wake", "is_behind",
+                 "local_ip", "local_port")  # fmt: skip
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class Clerk:
         peer: Peer,
         serial: int,
         session: ServerSession,
+        door: Door,
         wake: Callable[[], None],
         fail: Callable[[], None],
     ) -> None:
@@ -77,6 +80,7 @@ class Clerk:
         self._serial = serial
         self._name = b"%s:%d" % (peer.ip, peer.port)
         self._session = session
+        self._door = door
         self._wake = wake
         self._fail = fail
         self._rules = policy.rules(peer)
@@ -86,7 +90,7 @@ class Clerk:
         self._accepted = self._refusals = 0
         self._inquiry = inquire(staff.lists, policy.lists, peer.ip, peer.variables)
         self.is_behind = False  # the queue asks for a pause
-        self.local_ip = b"unknown"
+        self.local_ip, self.local_port = b"unknown", 0
 
     def serve(self, event: Served) -> None:
         """Answer an event, now or later."""
@@ -125,7 +129,7 @@ class Clerk:
         """Log why the session ended."""
         unshown = max(0, self._refusals - REFUSAL_LINES)
         about = self._inquiry.words
-        fact = logbook.Closed(self._serial, self._name, reason, self._accepted, unshown, about)
+        fact = logbook.Closed(self._serial, self._name, reason, self._accepted, unshown, about, self._peer.rule)
         self._staff.log(logbook.word(fact))
 
     def note_bug(self, trace: str) -> None:
@@ -136,6 +140,8 @@ class Clerk:
     # -- senders and recipients
 
     def _judge_sender(self, offered: bytes) -> None:
+        if not self._door.may_send(self._peer.ip):
+            return self._session.abort(replies.TOO_MANY_MESSAGES, b"too many messages in an hour")
         try:
             self._sender = relay.rewrite_own_address(self._rules, offered)
         except OSError as trouble:
@@ -198,7 +204,10 @@ class Clerk:
     # -- the message
 
     def _open(self) -> None:
-        origin = Origin(b"from network", self._staff.uid, self._peer.variables.get(b"QMAILQUEUE"))
+        if not self._door.take_message(self._peer.ip):
+            return self._session.abort(replies.TOO_MANY_MESSAGES, b"too many messages in an hour")
+        program = self._peer.variables.get(b"QMAILQUEUE")
+        origin = Origin(b"from network", self._staff.uid, program, environment=self._environment())
         try:
             # before 354: whatever the queue needs for this message is its own from now on
             self._draft = self._staff.intake.open(origin, self._drained)
@@ -219,6 +228,15 @@ class Clerk:
             variables.get(b"TCPLOCALHOST") or self._policy.settings.localiphost or self.local_ip,
             int(self._staff.clock.seconds()),
         )
+
+    def _environment(self) -> dict[bytes, bytes]:
+        """What qmail-smtpd's queue program inherits from tcpserver. (tcp-environ(5))"""
+        peer = self._peer
+        environment = {b"PROTO": b"TCP", b"TCPREMOTEIP": peer.ip, b"TCPREMOTEPORT": b"%d" % peer.port}
+        environment |= {b"TCPLOCALIP": self.local_ip, b"TCPLOCALPORT": b"%d" % self.local_port}
+        if self._policy.settings.localiphost:
+            environment[b"TCPLOCALHOST"] = self._policy.settings.localiphost
+        return environment | dict(peer.variables)
 
     def _write(self, data: bytes) -> None:
         if self._draft is not None and not self._draft.write(data):

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import cast
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
@@ -18,14 +19,14 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from qmtwist.control.settings import SmtpSettings
+from qmtwist.control.settings import AccessSettings, SmtpSettings
 from qmtwist.wire.session import NEED_DATA, Pause
 from qmtwist.wire.smtp import reply as replies
 from qmtwist.wire.smtp.events import Closed, Refused
 from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
-from .listen import Denied, Door, Peer, TooMany
+from .listen import NO_ACCESS, Door, Peer
 from .sessions import Sessions
 from .smtpclerk import Clerk, Staff
 from .smtppolicy import SmtpPolicy
@@ -51,7 +52,7 @@ class SmtpProtocol(ESMTP):
         self._timeout_s = policy.settings.timeout_s
         self._peer = peer
         self._session = ServerSession(policy.terms(peer))
-        self._clerk = Clerk(service.staff, policy, peer, serial, self._session, self._run, self._fail)
+        self._clerk = Clerk(service.staff, policy, peer, serial, self._session, service.door, self._run, self._fail)
         self._delay: IDelayedCall | None = None
         self._is_pumping = self._is_congested = self._is_eof = self._is_stopping = False
         self._is_reading = True
@@ -70,9 +71,9 @@ class SmtpProtocol(ESMTP):
             transport.setTcpNoDelay(True)
         self._direct = transport if isinstance(transport, Connection) else None
         self._wire = cast(Wire, transport)  # Twisted's type promises only what every transport has
-        host = getattr(self._wire.getHost(), "host", None)
-        if host is not None:
-            self._clerk.local_ip = host.encode("ascii", "replace")
+        here = self._wire.getHost()
+        if isinstance(here, IPv4Address | IPv6Address):
+            self._clerk.local_ip, self._clerk.local_port = here.host.encode("ascii", "replace"), here.port
         self._wire.registerProducer(self, True)
         self._run()
 
@@ -262,33 +263,31 @@ class SmtpFactory(SMTPFactory):
         SMTPFactory.__init__(self)  # type: ignore[no-untyped-call]
         self.staff = staff
         self.before_connection: Callable[[], None] = lambda: None  # may call `configure`
-        self._sessions: Sessions[SmtpProtocol] = Sessions(
-            staff.clock, Door(b"smtp", staff.clock, staff.log), self._period_s
-        )
+        door = Door(b"smtp", staff.clock, staff.log, staff.names)
+        self._sessions: Sessions[SmtpProtocol] = Sessions(staff.clock, door, self._period_s)
         self._policy: SmtpPolicy | None = None
         self._serial = 0
         self.gone = self._sessions.gone
+        self.door = door
         self.drain = self._sessions.drain
 
-    def configure(self, settings: SmtpSettings) -> None:
+    def configure(self, settings: SmtpSettings, access: AccessSettings = NO_ACCESS) -> None:
         """Settings for the connections that come from now on; at start and at every reload.
 
-        :raises OSError, qmtwist.rules.peers.BadRule: control/tcprules cannot be used; nothing has changed.
+        :raises OSError, Malformed: control/tcprules cannot be used; nothing has changed.
         """
-        self._sessions.door.configure(settings.concurrencyincoming, settings.concurrencyperip, settings.tcprules)
+        self._sessions.door.configure(settings.concurrencyincoming, settings.concurrencyperip, access)
         self._policy = SmtpPolicy(settings)
 
     def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
         """A session, a 421, or nothing at all."""
         self.before_connection()
-        answer = self._sessions.admit(addr)
-        if isinstance(answer, Denied):
-            return None
-        if isinstance(answer, TooMany):
-            return TurnedAway()
+        return self._sessions.protocol(addr, self._session, TurnedAway)
+
+    def _session(self, peer: Peer) -> SmtpProtocol:
         assert self._policy is not None
         self._serial += 1
-        return self._sessions.add(SmtpProtocol(self, self._policy, answer, self._serial))
+        return SmtpProtocol(self, self._policy, peer, self._serial)
 
     def _period_s(self) -> float:
         # A time-out comes late by at most an eighth of it.
@@ -296,11 +295,11 @@ class SmtpFactory(SMTPFactory):
         return min(5.0, timeout_s / 8)
 
 
-def make_smtp_factory(staff: Staff, settings: SmtpSettings) -> SmtpFactory:
+def make_smtp_factory(staff: Staff, settings: SmtpSettings, access: AccessSettings = NO_ACCESS) -> SmtpFactory:
     """The SMTP service's factory, for any stream endpoint; at a reload call its `configure`, at a stop its `drain`.
 
-    :raises OSError, qmtwist.rules.peers.BadRule: control/tcprules cannot be used.
+    :raises OSError, Malformed: control/tcprules cannot be used.
     """
     factory = SmtpFactory(staff)
-    factory.configure(settings)
+    factory.configure(settings, access)
     return factory

@@ -8,7 +8,7 @@ from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.control.settings import SmtpSettings
 from qmtwist.rules import dnsbl
-from qmtwist.rules.relay import RelayRules, never
+from qmtwist.rules.relay import RelayRules, never, with_variables
 from qmtwist.store.interfaces import own_addresses
 from qmtwist.wire.smtp.events import Limits, Terms, make_terms
 
@@ -51,9 +51,8 @@ class SmtpPolicy:
         return make_terms(self.settings.greeting, limits)
 
     def rules(self, peer: Peer) -> RelayRules:
-        """Senders and recipients this client may name; its variable RELAYCLIENT lets it relay."""
-        relayclient = peer.variables.get(b"RELAYCLIENT")
-        return self._rules if relayclient is None else self._rules._replace(relayclient=relayclient)
+        """Senders and recipients this client may name, by its variables RELAYCLIENT and BADMAILFROM."""
+        return with_variables(self._rules, peer.variables)
 
 
 def _is_own(packed: bytes) -> bool:

@@ -45,7 +45,7 @@ def test_me_alone_is_enough(home: Path) -> None:
     assert (found.send.concurrencylocal, found.send.concurrencyremote) == (10, 20)
     assert found.send.queuelifetime_s == 604800
     assert found.smtp.rcpthosts is None
-    assert found.smtp.tcprules is None
+    assert (found.access.per_network, found.access.connections_per_minute, found.access.messages_per_hour) == (0, 0, 0)
     assert found.smtp.is_rcptcheck
     assert found.smtp.timeout_s == found.pop3.timeout_s == 1200
     assert found.delivery.defaultdelivery == b"./Mailbox"
@@ -179,7 +179,7 @@ def test_an_empty_double_bounce_recipient_stays_empty(home: Path) -> None:
 
 def test_tables_are_named_if_they_are_there(home: Path) -> None:
     put(home, tcprules="127.:allow\n", **{"morercpthosts.cdb": ""})
-    assert load(str(home)).smtp.tcprules == f"{home}/control/tcprules"
+    assert load(str(home)).access.directory == f"{home}/control"
     assert load(str(home)).smtp.morercpthosts == f"{home}/control/morercpthosts.cdb"
 
 

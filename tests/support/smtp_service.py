@@ -12,7 +12,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from qmtwist.control.settings import SmtpSettings
+from qmtwist.control.settings import AccessSettings, SmtpSettings
+from qmtwist.services.clientnames import ClientNames
+from qmtwist.services.listen import NO_ACCESS
 from qmtwist.services.smtpclerk import Staff
 from qmtwist.services.smtpd import SmtpProtocol, make_smtp_factory
 
@@ -27,7 +29,6 @@ SETTINGS = SmtpSettings(
     rcpthosts=frozenset([b"example.org", b"mail.example.org"]),
     morercpthosts=None,
     badmailfrom=frozenset(),
-    tcprules=None,
     is_rcptcheck=False,
     concurrencyincoming=200,
     concurrencyperip=50,
@@ -94,15 +95,15 @@ class Client:
 class SmtpHouse:
     """The service under test and all it talks to."""
 
-    def __init__(self, **changes: object) -> None:
+    def __init__(self, access: AccessSettings = NO_ACCESS, names: ClientNames | None = None, **changes: object) -> None:
         self.clock = Clock()
         self.clock.advance(NOW)
         self.intake = FakeIntake()
         self.check = FakeCheck()
         self.lines: list[bytes] = []
-        staff = Staff(self.clock, self.intake, self.check, self.lines.append, 1002)
+        staff = Staff(self.clock, self.intake, self.check, self.lines.append, 1002, names=names)
         self.settings = attrs.evolve(SETTINGS, **changes)
-        self.factory = make_smtp_factory(staff, self.settings)
+        self.factory = make_smtp_factory(staff, self.settings, access)
 
     def protocol(self, host: str = "127.0.0.1", port: int = 50321) -> object:
         """What the factory makes of a connection."""

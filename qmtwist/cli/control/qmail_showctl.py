@@ -48,6 +48,10 @@ def main(arguments: list[bytes], home: str) -> int:
             known.add(row.name)
             output.write(_own(home, row))
     for name in sorted(present - known):
+        if name.startswith("tcprules."):  # of one service, or compiled
+            known.add(name)
+            output.write(_own(home, schema.ROWS["tcprules"]._replace(name=name)))
+    for name in sorted(present - known):
         # as qmail has it, also of the files that only start scripts read by convention
         output.write(b"\n%s: I have no idea what this file does.\n" % os.fsencode(name))
     return 0

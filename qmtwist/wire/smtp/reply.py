@@ -91,6 +91,7 @@ LINE_TOO_LONG = reply(500, b"5.5.2", b"sorry, that command line is too long (#5.
 TOO_MANY_RECIPIENTS = reply(452, b"4.5.3", b"sorry, too many recipients (#4.5.3)")
 TOO_MANY_ERRORS = reply(421, b"4.7.0", b"too many errors (#4.7.0)")
 TOO_MANY_COMMANDS = reply(421, b"4.7.0", b"too many commands without mail (#4.7.0)")
+TOO_MANY_MESSAGES = reply(421, b"4.7.0", b"too many messages; try again later (#4.7.0)")
 TOO_MANY_CONNECTIONS = reply(421, b"4.7.0", b"too many connections (#4.7.0)")
 
 TOO_BIG = reply(552, b"5.3.4", b"sorry, that message size exceeds my databytes limit (#5.3.4)")
