@@ -50,9 +50,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import time
 
+from qmtwist.cli import chain
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.mail.dns import Answer, Question, Status
 from qmtwist.mail.errors import Malformed
@@ -89,7 +89,7 @@ def main(arguments: list[bytes], home: str) -> int:
         return 100
     if verdict.code:
         return stand_in(ip, verdict, asked.plan.timeout_s)
-    return run(options.rest)
+    return chain.become(b"rblsmtpd", options.rest)
 
 
 def ask(plan: dnsbl.Plan, ip: bytes, home: str) -> dnsbl.Verdict:
@@ -120,21 +120,9 @@ def look_up(questions: tuple[Question, ...], home: str) -> tuple[Answer, ...]:
     return answers
 
 
-def run(command: list[bytes]) -> int:
-    """Become the program; the exit status if that cannot be done."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and that is inherited
-    try:
-        os.execvp(command[0], command)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        durable.write_all(2, b"rblsmtpd: fatal: unable to run %s: %s\n" % (command[0], reason.lower().encode()))
-    return 111
-
-
 def stand_in(ip: bytes, verdict: dnsbl.Verdict, timeout_s: int) -> int:
     """Tell the log and then the client, until it goes or time is up."""
     reason = b"%d %s" % (verdict.code, verdict.text)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # a log that nobody reads is no reason to let him in
         durable.write_all(2, b"rblsmtpd: %s pid %d: %s\n" % (ip, os.getpid(), reason))
     with contextlib.suppress(OSError, TimeoutError):  # he has gone
