@@ -112,6 +112,17 @@ def test_routes(office: Station) -> None:
     office.control(nameservers="127.0.0.1 1\n")
 
 
+def test_a_null_client(peer: Peer) -> None:
+    """S136: no name is local, one relay takes everything, bounces too."""
+    with station("joe", locals="", smtproutes=f":{peer.route}\n") as client:
+        client.queue(JOE, JOE)
+        assert client.outcome(JOE).startswith("success: ")
+        peer.verdicts[b"no@far.example"] = b"550 no\r\n"
+        client.queue("no@far.example", JOE)
+        wait_until(lambda: len(peer.messages) == 2, lambda: "\n".join(client.log[-20:]))
+        assert peer.recipients() == [JOE.encode()] * 2 and peer.messages[1].sender.startswith(b"<>")
+
+
 def test_without_dns_routes_are_enough(office: Station, peer: Peer) -> None:
     """S223: and what has no route is deferred, with the documents' reason."""
     office.control(nameservers=f"127.0.0.1 {free_port()}\n", smtproutes=f"far.example:[127.0.0.1]:{peer.port}\n")
