@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import smtplib
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.daemon import LIMIT_S, Daemon, Home, running
+from tests.support.daemon import LIMIT_S, Daemon, Home, environment, running
 from tests.support.zone import Fault, Zone
 
 pytestmark = pytest.mark.system
@@ -124,3 +125,31 @@ def test_a_changed_file_counts_for_the_next_clients_and_a_broken_one_for_nobody(
     place.daemon.signal(signal.SIGHUP)
     place.wait_for_line("control/rbldns:1: ")
     assert place.reply("127.0.0.8") == (451, b"4.7.1 now")
+
+
+# -- in front of a server of its own
+
+
+def test_several_rblsmtpd_in_a_row_under_tcpserver_as_the_old_documents_have_it(place: Place) -> None:
+    bin_ = place.home.path + "/bin"
+    row = f"rblsmtpd -b -r codes.example=127.0.0.2-7 rblsmtpd -a white.example -rrbl.example {bin_}/qmail-smtpd"
+    command = [f"{bin_}/tcpserver", "-1RHl0", "127.0.0.1", "0", *row.split()]
+    env = {**environment(), "PATH": f"{bin_}:/usr/bin:/bin"}
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+
+        def replies(source: str) -> list[tuple[int, bytes]]:
+            with smtplib.SMTP("127.0.0.1", port, "x", timeout=LIMIT_S, source_address=(source, 0)) as client:
+                return [client.mail("s@far.example"), client.rcpt(place.home.address("alice"))]
+
+        polite = (250, b"rblsmtpd.local")
+        assert replies("127.0.0.3") == [polite, (553, b"127.0.0.3 is listed in codes.example")]
+        assert replies("127.0.0.2") == [polite, (451, b"Blocked - see http://rbl.example/")]
+        assert replies("127.0.0.5") == replies("127.0.0.9") == [(250, b"ok"), (250, b"ok")]
+    finally:
+        server.terminate()
+        _, log = server.communicate(timeout=LIMIT_S)
+    said = [line.partition(": ")[2].partition(" pid ")[0] for line in log.splitlines() if "rblsmtpd: " in line]
+    assert said == ["127.0.0.3", "127.0.0.2"]
