@@ -3,6 +3,7 @@
     qmtwist setup [--home DIR] [--host NAME] [--admin ADDRESS]   make or complete a home
     qmtwist check [--home DIR]                                   is this home in order?
     qmtwist passwd [--home DIR] [--stdin] USER                   set a mailbox password
+    qmtwist tlskey [--home DIR]                                  this host's key for TLS, and its pin
     qmtwist control-reference                                    every control file, as Markdown
     qmtwist help [NAME]                                          a program's manual; without NAME, their names
 
@@ -21,7 +22,7 @@ import sys
 from .launch import find_home
 from .registry import PROGRAMS
 
-COMMANDS = {"setup": "control.setup", "check": "control.check", "passwd": "control.passwd"}
+COMMANDS = {"setup": "control.setup", "check": "control.check", "passwd": "control.passwd", "tlskey": "control.tlskey"}
 
 
 def main(arguments: list[bytes] | None = None, home: str | None = None) -> int:
