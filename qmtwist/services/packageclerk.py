@@ -88,6 +88,7 @@ class PackageClerk:
         elif isinstance(event, MessageSpoiled):
             if self._core.fault:
                 self._complain(None, self._core.fault)
+            self._has_complained = False
             self.abandon()
         else:
             raise AssertionError(f"nobody asked about {event}")

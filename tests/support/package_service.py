@@ -26,7 +26,9 @@ PACKAGES = PackageSettings(timeout_s=600, concurrency=50, concurrencyperip=20, t
 MESSAGE = b"Subject: hello\n\nhow are you\n"
 
 
-def package(*recipients: bytes, sender: bytes = b"joe@example.com", message: bytes = MESSAGE, newline: bytes = b"\n") -> bytes:
+def package(
+    *recipients: bytes, sender: bytes = b"joe@example.com", message: bytes = MESSAGE, newline: bytes = b"\n"
+) -> bytes:
     """What a QMTP client sends for one message."""
     return netstring(newline + message) + netstring(sender) + netstring(b"".join(map(netstring, recipients)))
 
