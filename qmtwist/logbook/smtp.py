@@ -3,6 +3,7 @@
     smtp 7: 127.0.0.1:50321 accepted 10000000042 from <joe@example.com> for 1, 4096 bytes
     smtp 7: 127.0.0.1:50321 refused <ann@example.net>: 553 sorry, that domain isn't in my list ...
     smtp 7: 127.0.0.1:50321 closed: quit, 1 accepted, rule tcprules:3
+    smtp 8: 192.0.2.9:50322 closed: quit, 0 accepted, no answer from one.example, kept out by two.example
     smtp: 192.0.2.7 turned away: too many connections of this address
 
 The number counts the sessions of a daemon. What clients wrote is escaped: one line stays one line, and nobody else's

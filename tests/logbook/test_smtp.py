@@ -20,6 +20,10 @@ def test_the_lines() -> None:
     assert word(Closed(7, peer, b"timeout", 0, 5)) == (
         b"smtp 7: 127.0.0.1:50321 closed: timeout, 0 accepted, 5 refusals not shown"
     )
+    said = b"no answer from one.example, kept out by two\n.example"
+    assert word(Closed(7, peer, b"quit", 0, 0, said)) == (
+        b"smtp 7: 127.0.0.1:50321 closed: quit, 0 accepted, no answer from one.example, kept out by two\\x0a.example"
+    )
     assert word(TurnedAway(b"smtp", b"192.0.2.7", b"too many connections", 2)) == (
         b"smtp: 192.0.2.7 turned away: too many connections (and 2 more)"
     )
