@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
@@ -29,11 +30,14 @@ from qmtwist.control.settings import Settings
 from qmtwist.mail.errors import Malformed, Temporary
 
 from . import descriptors, gate, injection
+from .clientnames import ClientNames
 from .dns import Resolver
 from .dnsbl import Blocklists
 from .gate import Refusal
 from .localagent import LocalAgent
-from .options import Options
+from .options import SERVICES, Options
+from .ownkey import Unusable
+from .packageservices import PackageServices
 from .pop3d import Pop3Factory, make_pop3_factory
 from .program_intake import ProgramIntake
 from .recipients import LocalRecipients
@@ -63,6 +67,7 @@ class MailService(Service):
         self._ports: list[IListeningPort] = []
         self._smtp: SmtpFactory | None = None
         self._pop3: Pop3Factory | None = None
+        self._packages: PackageServices | None = None
         self._log: LogPipe | None = None
         self._is_open = False
         self._smtp_looked = 0.0
@@ -91,6 +96,7 @@ class MailService(Service):
         self.settings = self._load()
         account = gate.whom_root_becomes(self.home)
         self._uid = account.uid if account else os.getuid()
+        self._owner = (self._uid, account.gid if account else os.getgid())
         self._make_objects({self._uid, 0})
         layout = self.queue.layout
         self._mutex = gate.lock(layout)
@@ -135,7 +141,7 @@ class MailService(Service):
         if options["default-delivery"] is not None:
             delivery = attrs.evolve(settings.delivery, defaultdelivery=os.fsencode(options["default-delivery"]))
             settings = attrs.evolve(settings, delivery=delivery)
-        listen: dict[str, list[str]] = {"smtp": [], "pop3": []} if options["no-listeners"] else {}
+        listen: dict[str, list[str]] = {service: [] for service in SERVICES} if options["no-listeners"] else {}
         listen.update(options["listen"])
         changes = {service: tuple(endpoints) for service, endpoints in listen.items()}
         return attrs.evolve(settings, listen=attrs.evolve(settings.listen, **changes))
@@ -155,6 +161,7 @@ class MailService(Service):
         self.intake = Chosen(self, os.environb.get(b"QMAILQUEUE") or replaced)
         self.resolver = Resolver(reactor, settings.remote.nameservers)
         self.lists = Blocklists(reactor, self.resolver, self.telemetry.line)
+        self.names = ClientNames(reactor, self.resolver)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
         # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
         direct = Chosen(self, None)
@@ -163,20 +170,33 @@ class MailService(Service):
     def _bind(self) -> None:
         """Listen; connections wait in the kernel until the reactor runs."""
         listen, line = self.settings.listen, self.telemetry.line
+        uid = uid_of("qmaild", self._uid)
+        staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists, self.names)
+        self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp")
+        try:
+            self._packages = PackageServices(staff, self.settings)
+        except Unusable as error:
+            raise Refusal("unable to listen with TLS", str(error)) from error
+        except (OSError, Malformed) as error:
+            raise Refusal("unable to read controls", f"control/tcprules: {error}") from error
+        self._packages.before_connection(self._look_at_smtp_files)
+        for wanted in self._packages.endpoints(self.settings):
+            self._listen(*wanted)
         if listen.smtp:
-            uid = uid_of("qmaild", self._uid)
-            staff = Staff(self.reactor, self.intake, self.recipients, line, uid, lists=self.lists)
             try:
-                self._smtp = make_smtp_factory(staff, self.settings.smtp)
+                self._smtp = make_smtp_factory(staff, self.settings.smtp, self.settings.access)
             except (OSError, Malformed) as error:
                 raise Refusal("unable to read controls", f"control/tcprules: {error}") from error
-            self._smtp_stamp = stamp(self.home, "smtp")
             self._smtp.before_connection = self._look_at_smtp_files
             for endpoint in listen.smtp:
                 self._listen("smtp", endpoint, self._smtp)
         if listen.pop3:
             sort = self.queue.sort
-            self._pop3 = make_pop3_factory(self.reactor, self.home, self.settings.pop3, self.local, line, sort)
+            pop3, access, names = self.settings.pop3, self.settings.access, self.names
+            try:
+                self._pop3 = make_pop3_factory(self.reactor, self.home, pop3, self.local, line, sort, access, names)
+            except (OSError, Malformed) as error:
+                raise Refusal("unable to read controls", f"control/tcprules: {error}") from error
             for endpoint in listen.pop3:
                 self._listen("pop3", endpoint, self._pop3)
 
@@ -194,6 +214,9 @@ class MailService(Service):
             reason = found[0].getErrorMessage() if found else "it takes too long"
             raise Refusal(f"{service} cannot listen on {endpoint}: {reason}")
         self._ports.append(found[0])
+        here = found[0].getHost()
+        if isinstance(here, UNIXAddress) and here.name and os.geteuid() == 0:
+            os.chown(here.name, *self._owner)  # whose group the endpoint's mode speaks of
 
     # -- as qmailq
 
@@ -226,14 +249,14 @@ class MailService(Service):
         if 0 <= now - self._smtp_looked < LOOK_S:
             return
         self._smtp_looked = now
-        seen = stamp(self.home, "smtp")
+        seen = stamp(self.home, "smtp", "access", "qmtp")
         if seen != self._smtp_stamp:
             self._smtp_stamp = seen
-            self._reread("smtp")
+            self._reread("smtp", "access", "qmtp", "qmqp")
 
     def reread(self) -> None:
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
-        settings = self._reread("smtp", "pop3", "send", "remote")
+        settings = self._reread("access", "smtp", "pop3", "qmtp", "qmqp", "send", "remote")
         self.remote.reload()
         self._report_lists()
         if settings is not None:
@@ -247,9 +270,11 @@ class MailService(Service):
             settings = self._load()
             changed = attrs.evolve(self.settings, **{section: getattr(settings, section) for section in sections})
             if self._smtp is not None:
-                self._smtp.configure(changed.smtp)
+                self._smtp.configure(changed.smtp, changed.access)
             if self._pop3 is not None:
-                self._pop3.configure(changed.pop3)
+                self._pop3.configure(changed.pop3, changed.access)
+            if self._packages is not None:
+                self._packages.configure(changed)
         except Refusal as refusal:
             for detail in refusal.details:
                 self.telemetry.notice("alert", f"unable to reread controls: {detail}")
@@ -293,6 +318,8 @@ class MailService(Service):
             waits.append(self._smtp.drain(LISTENER_PATIENCE_S))
         if self._pop3 is not None:
             waits.append(self._pop3.drain(LISTENER_PATIENCE_S))
+        if self._packages is not None:
+            waits += self._packages.drain(LISTENER_PATIENCE_S)
         return DeferredList(waits).addCallback(self._stop_queue).addBoth(self._stop_agents)
 
     def _stop_queue(self, _: object) -> Deferred[None] | None:
@@ -335,6 +362,7 @@ class Chosen:
         if program is not None:
             environment = {
                 b"PATH": os.environb.get(b"PATH", b"/usr/bin:/bin"),
+                **{name: value for name, value in origin.environment.items() if name},
                 b"QMTWIST_HOME": os.fsencode(mail.home),
             }
             intake = ProgramIntake(mail.reactor, mail.home, program, environment)

@@ -14,7 +14,7 @@ from qmtwist.control.settings import Settings
 
 BASE = 48  # listeners, journal, log, agents, what the programming language has open
 LOOKUPS = 32  # ports from which DNS lists are asked, and answers that come by TCP
-SMTP_EACH, POP3_EACH = 4, 2
+SMTP_EACH, POP3_EACH, PACKAGE_EACH = 4, 2, 4  # a package is one of QMTP or QMQP
 LEAST = 4  # connections of each service, however few descriptors there are
 WORKERS = 100  # services.localagent.WORKER_LIMIT
 
@@ -24,7 +24,15 @@ def wanted(settings: Settings) -> int:
     deliveries = settings.send.concurrencylocal + settings.send.concurrencyremote
     sessions = SMTP_EACH * settings.smtp.concurrencyincoming + POP3_EACH * settings.pop3.concurrency
     lookups = LOOKUPS if settings.smtp.rbldns else 0
-    return BASE + WORKERS + lookups + deliveries + sessions
+    return BASE + WORKERS + lookups + deliveries + sessions + PACKAGE_EACH * _package_connections(settings)
+
+
+def _package_connections(settings: Settings) -> int:
+    """Of each listening service, in clear and inside TLS."""
+    listen = settings.listen
+    return settings.qmtp.concurrency * (bool(listen.qmtp) + bool(listen.qmtps)) + settings.qmqp.concurrency * (
+        bool(listen.qmqp) + bool(listen.qmqps)
+    )
 
 
 def raise_limit(count: int) -> int:
@@ -49,6 +57,8 @@ def within(settings: Settings, limit: int) -> Settings:
         settings,
         smtp=attrs.evolve(settings.smtp, concurrencyincoming=smtp),
         pop3=attrs.evolve(settings.pop3, concurrency=pop3),
+        qmtp=attrs.evolve(settings.qmtp, concurrency=_share(settings.qmtp.concurrency, left, asked)),
+        qmqp=attrs.evolve(settings.qmqp, concurrency=_share(settings.qmqp.concurrency, left, asked)),
     )
 
 
