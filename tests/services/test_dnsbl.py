@@ -227,6 +227,16 @@ def test_a_list_that_has_died_holds_up_nobody_for_long() -> None:
     assert house.lines.count(warning) == 1 and not house.lists.is_resting(b"dead.example")
 
 
+def test_ipv6_clients_are_looked_up_too() -> None:
+    house = House(b"-r rbl.example")
+    client = house.connect("2001:db8::1")
+    name = b"1." + b"0." * 23 + b"8.b.d.0.1.0.0.2.rbl.example"
+    house.resolver.answer(name, text(b"six"))
+    assert client.codes(MAIL, RCPT) == [250, 451]
+    assert set(house.connect("::ffff:192.0.2.7").codes()) == set()
+    assert set(house.resolver.waiting) == {Question(NAME, Kind.TXT)}
+
+
 def test_a_client_of_a_socket_without_addresses_is_not_looked_up() -> None:
     house = House(b"-r rbl.example")
     assert house.connect("unknown").codes(MAIL, RCPT) == [250, 250]
