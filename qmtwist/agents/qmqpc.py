@@ -213,12 +213,16 @@ def ask(server: Server, request: tuple[bytes, bytes], spool: Spool) -> Outcome:
         is_late = isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT
         return Outcome(Exit.TIMED_OUT if is_late else Exit.REFUSED, is_final=False)
     try:
-        return _converse(connection, request, spool)
+        return converse(connection, request, spool)
     finally:
         connection.close()
 
 
-def _converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Spool) -> Outcome:
+def converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Spool) -> Outcome:
+    """The same on a connection.
+
+    :raises Failed: as `ask`.
+    """
     begin, end = request
     try:
         for piece in _gathered(begin, spool.pieces(), end[:-1]):
