@@ -58,5 +58,10 @@ PROGRAMS: dict[str, str] = {
     "envdir": "supervise.envdir",
     "setlock": "supervise.setlock",
     "pgrphack": "supervise.pgrphack",
+    "maildirserial": "serial.maildirserial",
+    "serialsmtp": "serial.serialsmtp",
+    "serialqmtp": "serial.serialqmtp",
+    "maildirsmtp": "serial.maildirsmtp",
+    "maildirqmtp": "serial.maildirqmtp",
     "qmtwist": "main",
 }

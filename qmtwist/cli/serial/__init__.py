@@ -1,0 +1,1 @@
+"""serialmail: mail that waits in a maildir for a host that is not always there."""
