@@ -59,6 +59,20 @@ def test_an_unusable_control_value_is_named_with_file_and_line(home: str) -> Non
     ]
 
 
+def test_rules_that_nobody_could_read_are_named(home: str) -> None:
+    control = Path(home, "control")
+    (control / "tcprules").write_text(":allow\n")
+    assert lines(home) == []
+    (control / "tcprules.pop3").write_text(":allow\n10.0.0.1/8:deny\n")
+    (control / "tcprules.smtp.cdb").write_bytes(b"short")
+    (control / "tcprules.qmqp").symlink_to("/nowhere/tcp.qmqp.cdb")
+    assert [line.partition(f"{control}/tcprules.")[2].partition(": $")[0] for line in lines(home)] == [
+        "pop3: line 2: unable to parse this line: 10.0.0.1/8:deny",
+        f"qmqp: [Errno 2] No such file or directory: '{control}/tcprules.qmqp'",
+        "smtp.cdb: constant database: shorter than its own positions say",
+    ]
+
+
 def test_a_foreign_program_is_no_problem_unless_it_cannot_run(home: str) -> None:
     path = Path(home, "bin", "qmail-queue")
     path.unlink()

@@ -119,6 +119,16 @@ def test_what_the_queue_program_says_is_the_reply(home: Home, code: str, own: st
     assert said.splitlines()[4:] == [reply, b"250 ok", b"221 mail.example.org"]
 
 
+def test_badmailfrom_in_the_environment_is_more_of_the_control_file(home: Home) -> None:
+    home.control(badmailfrom=b"bad@example.com\n")
+    rcpt = b"RCPT TO:<u@example.org>\r\n"
+    mails = [
+        b"MAIL FROM:<%s>\r\n" % sender + rcpt for sender in (b"bad@example.com", b"joe@Worse.test", b"joe@good.test")
+    ]
+    said = home.talk(*mails, BADMAILFROM="x@y.example  @worse.test")
+    assert [line[:3] for line in said.splitlines()] == [b"220", b"250", b"553", b"250", b"553", b"250", b"250"]
+
+
 def test_a_bare_lf_and_a_lost_connection_queue_nothing(home: Home) -> None:
     assert home.talk(OPENING + b"bad\nline\r\n.\r\nQUIT\r\n").endswith(
         b"354 go ahead\r\n451 See https://cr.yp.to/docs/smtplf.html.\r\n"

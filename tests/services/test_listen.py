@@ -182,6 +182,16 @@ def test_a_closed_service_lets_in_whom_its_own_rules_allow_or_the_common_ones_le
     assert isinstance(door.admit("192.0.2.1", 9), Denied)
 
 
+def test_broken_rules_of_its_own_do_not_open_a_closed_service(tmp_path: Path) -> None:
+    (tmp_path / "tcprules").write_bytes(b":allow\n")
+    clock = Clock()
+    door = Door(b"qmqp", clock, print, is_closed=True)
+    door.configure(9, 9, AccessSettings(str(tmp_path)))
+    (tmp_path / "tcprules.qmqp").write_bytes(b":maybe\n")
+    clock.advance(1)
+    assert isinstance(door.admit("192.0.2.1", 9), Denied)
+
+
 def test_a_network_is_limited_too() -> None:
     porch = Porch(total=100, per_ip=100, per_network=2)
     answers = [porch.door.admit(host, 9) for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.3.1")]

@@ -112,6 +112,42 @@ def test_a_rule_lets_a_client_relay_and_changes_its_limits(tmp_path: Path) -> No
     assert house.connect("192.0.2.1").codes(MAIL, b"RCPT TO:<x@far.example>\r\n") == [250, 553]
 
 
+def test_a_queue_program_gets_what_tcpserver_would_have_given_it(tmp_path: Path) -> None:
+    (tmp_path / "tcprules").write_bytes(b'127.:allow,QMAILQUEUE="bin/scan",QS_SPAM="off",TCPREMOTEINFO="rule"\n')
+    house = SmtpHouse(AccessSettings(str(tmp_path)))
+    house.connect().codes(b"HELO x\r\n", OPENING)
+    assert dict(house.intake.drafts[-1].origin.environment) == {
+        b"PROTO": b"TCP", b"TCPREMOTEIP": b"127.0.0.1", b"TCPREMOTEPORT": b"50321", b"TCPREMOTEINFO": b"rule",
+        b"TCPLOCALIP": b"10.0.0.1", b"TCPLOCALPORT": b"12345", b"TCPLOCALHOST": b"mail.example.org",
+        b"QMAILQUEUE": b"bin/scan", b"QS_SPAM": b"off",
+    }  # fmt: skip
+
+
+def test_badmailfrom_of_a_rule_is_more_of_the_control_file(tmp_path: Path) -> None:
+    (tmp_path / "tcprules").write_bytes(b'127.:allow,BADMAILFROM="x@y.example @Worse.test"\n')
+    house = SmtpHouse(AccessSettings(str(tmp_path)), badmailfrom=frozenset([b"bad@example.com"]))
+    senders = (b"bad@example.com", b"X@y.example", b"joe@worse.test", b"joe@good.test")
+    lines = [line for sender in senders for line in (b"MAIL FROM:<%s>\r\n" % sender, RCPT)]
+    assert house.connect().codes(*lines) == [250, 553] * 3 + [250, 250]
+    assert house.connect("192.0.2.1").codes(*lines) == [250, 553] + [250, 250] * 3
+
+
+def test_a_client_sends_so_many_messages_in_an_hour() -> None:
+    house = SmtpHouse(AccessSettings(messages_per_hour=2))
+    one, other = house.connect(port=1), house.connect(port=2)
+    assert one.codes(OPENING, BODY) == [250, 250, 354, 250]
+    assert one.codes(MAIL, RCPT) == [250, 250]
+    assert other.codes(OPENING, BODY) == [250, 250, 354, 250]
+    assert one.send(b"DATA\r\n") == b"421 too many messages; try again later (#4.7.0)\r\n" and one.is_closed
+    assert other.codes(MAIL) == [421] and other.is_closed
+    assert len(house.intake.queued) == 2
+    assert b"closed: too many messages in an hour, 1 accepted" in house.lines[-1]
+    house.pass_time(1800, step=600)
+    third = house.connect(port=3)
+    assert third.codes(OPENING, BODY, MAIL) == [250, 250, 354, 250, 421]
+    assert house.connect("192.0.2.1").codes(OPENING, BODY) == [250, 250, 354, 250]
+
+
 def test_rules_are_read_again_when_the_file_changes_and_kept_when_it_is_broken(tmp_path: Path) -> None:
     rules = tmp_path / "tcprules"
     rules.write_bytes(b":deny\r\n")

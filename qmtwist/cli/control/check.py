@@ -17,8 +17,9 @@ import shlex
 import stat
 from collections.abc import Iterator
 
-from qmtwist.control import grammar, schema
+from qmtwist.control import grammar, rulesfiles, schema
 from qmtwist.control.load import Complaint, Complaints, load_with_warnings
+from qmtwist.mail.errors import Malformed
 
 from . import accounts, launchers, tree
 from .arguments import Parser, home_of
@@ -122,12 +123,22 @@ def _control_problems(home: str, owner: tree.Owner) -> Iterator[str]:
         complaints = refused.complaints + refused.warnings
     for complaint in complaints:
         yield f"{home}/{complaint}: {_mending(home, complaint)}"
+    rules = [name for name in sorted(os.listdir(f"{home}/control")) if name.split(".")[0] == "tcprules"]
+    for name in rules:
+        yield from _rules_problems(grammar.control_path(home, name))
     if owner.single:
         return
-    for name in schema.ROWS:  # the server gives root up before it rereads them
+    for name in {**schema.ROWS, **dict.fromkeys(rules)}:  # the server gives root up before it rereads them
         path = grammar.control_path(home, name)
         if os.path.isfile(path) and not os.stat(path).st_mode & 0o004:
             yield f"{path}: cannot be read by the server when it rereads it: chmod 644 {shlex.quote(path)}"
+
+
+def _rules_problems(path: str) -> Iterator[str]:
+    try:
+        rulesfiles.read(path)
+    except (OSError, Malformed) as trouble:
+        yield f"{path}: {trouble}: ${{EDITOR:-vi}} {shlex.quote(path)}"
 
 
 def _mending(home: str, complaint: Complaint) -> str:

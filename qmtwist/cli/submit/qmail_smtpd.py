@@ -19,8 +19,8 @@ every recipient is taken, from everybody, and a warning is written to descriptor
 ENVIRONMENT
 
 TCPREMOTEIP, TCPREMOTEHOST, TCPREMOTEINFO, TCPLOCALHOST, TCPLOCALIP (for the Received field), RELAYCLIENT (set: any
-recipient is taken and the value is appended to it), DATABYTES (instead of the control file), QMAILQUEUE (a program to
-run instead of bin/qmail-queue).
+recipient is taken and the value is appended to it), DATABYTES (instead of the control file), BADMAILFROM (more entries
+of badmailfrom, separated by blanks), QMAILQUEUE (a program to run instead of bin/qmail-queue).
 
 EXIT STATUS
 
@@ -114,14 +114,15 @@ def read_rules(home: str, environ: Mapping[bytes, bytes]) -> RelayRules:
     """
     rcpthosts = grammar.read_list(home, "rcpthosts")
     localiphost = grammar.read_line(home, "localiphost")
-    return RelayRules(
+    rules = RelayRules(
         None if rcpthosts is None else grammar.parse_names(rcpthosts),
         MoreHosts(grammar.control_path(home, "morercpthosts.cdb")),
         grammar.parse_names(grammar.read_list(home, "badmailfrom") or []),
-        environ.get(b"RELAYCLIENT"),
+        None,
         grammar.read_line(home, "me") if localiphost is None else localiphost,
         lambda packed: packed in own_addresses(),
     )
+    return relay.with_variables(rules, environ)
 
 
 class Conversation:
