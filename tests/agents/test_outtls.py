@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 
 from qmtwist.agents.outtls import UNASKED, start
 from qmtwist.logbook.outtls import Handshake
+from qmtwist.rules.certificate import pin_of
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.rules.tlspolicy import Level, Policy
 from tests.support.certificates import Authority, self_signed, weak_key
@@ -30,10 +33,16 @@ class House:
         self, manners: Manners, level: Level, names: tuple[bytes, ...] = FAR, timeout_s: float = 10
     ) -> Handshake | str:
         """What was agreed upon, after an echo, or why nothing was."""
+        return self.meet_by(Policy(level), manners, names, timeout_s)
+
+    def meet_by(
+        self, policy: Policy, manners: Manners, names: tuple[bytes, ...] = FAR, timeout_s: float = 10
+    ) -> Handshake | str:
+        """The same, by a policy."""
         with TlsServer(manners) as server:
             plain = server.connect(timeout_s)
             try:
-                encrypted, handshake = start(plain, Policy(level), names, b"mx.far.example", self.ca_path)
+                encrypted, handshake = start(plain, policy, names, b"mx.far.example", self.ca_path)
             except HandshakeFailed as failed:
                 assert plain.fileno() == -1  # closed
                 return failed.text
@@ -53,6 +62,15 @@ def test_verify_accepts_a_trusted_certificate_with_a_name_that_counts(house: Hou
     case = CASES[name]
     met = house.meet(echoing(case.make(house.ours).context(house.directory)), Level.VERIFY, case.wanted)
     assert met == (case.why_not or Handshake("TLSv1.3", "TLS_AES_256_GCM_SHA384", True, ""))
+
+
+def test_a_pin_looks_at_the_key_alone(house: House) -> None:
+    leaf = self_signed("other.example", days=-1)
+    certificate = load_pem_x509_certificate(leaf.certificate).public_bytes(Encoding.DER)
+    serving = echoing(leaf.context(house.directory))
+    good, bad = Policy(Level.PIN, pins=(b"0" * 64, pin_of(certificate))), Policy(Level.PIN, pins=(b"0" * 64,))
+    assert house.meet_by(good, serving) == Handshake("TLSv1.3", "TLS_AES_256_GCM_SHA384", True, "")
+    assert house.meet_by(bad, serving) == "the key of its certificate is none of those that control/tlspolicy names"
 
 
 @pytest.mark.parametrize("level", [Level.MAY, Level.ENCRYPT])

@@ -105,6 +105,22 @@ def test_all_that_is_wrong_is_said_at_once_with_file_and_line(home: Path) -> Non
     ]
 
 
+def test_routes_of_qmtp_may_be_marked_tls(home: Path) -> None:
+    put(home, "qmtproutes", ":hub.example/tls\nb.example:hub.example:6209/tls\n")
+    assert load_remote(str(home)).qmtproutes == {b"": b"hub.example/tls", b"b.example": b"hub.example:6209/tls"}
+
+
+def test_our_certificate_is_where_a_file_says_or_where_others_have_it(home: Path) -> None:
+    assert (load_remote(str(home)).tlscert, load_remote(str(home)).tlskey) == (None, None)
+    put(home, "servercert.pem", "key and certificate\n")
+    usual = f"{home}/control/servercert.pem"
+    assert (load_remote(str(home)).tlscert, load_remote(str(home)).tlskey) == (usual, usual)
+    put(home, "tlscert", "/etc/ssl/ours.pem\n")
+    put(home, "tlskey", "control/key.pem\n")
+    assert load_remote(str(home)).tlscert == "/etc/ssl/ours.pem"
+    assert load_remote(str(home)).tlskey == f"{home}/control/key.pem"
+
+
 def test_a_second_address_of_the_same_kind_is_warned_about(home: Path) -> None:
     put(home, "outgoingip", "192.0.2.1\n2001:db8::1\nA.example:192.0.2.2\na.example:192.0.2.3\n")
     assert warnings(home) == ["control/outgoingip:4: line 3 gives another address of the same kind; this line wins"]

@@ -104,3 +104,16 @@ def test_any_relay_gives_some_hop(relay: bytes) -> None:
     hop = next_hop(b"far.example", {b"": relay}, {})
     assert 0 <= hop.port <= 65535
     assert hop.is_route == bool(relay)
+
+
+def test_a_qmtp_route_marked_tls_is_qmtps_with_its_own_port() -> None:
+    qmtp = {b"a.example": b"near/tls", b"b.example": b"near:7000/tls", b"c.example": b"[2001:db8::1]/tls"}
+    assert next_hop(b"a.example", {}, qmtp) == Hop("qmtps", b"near", 6209, True)
+    assert next_hop(b"b.example", {}, qmtp) == Hop("qmtps", b"near", 7000, True)
+    assert next_hop(b"c.example", {}, qmtp) == Hop("qmtps", b"[IPv6:2001:db8::1]", 6209, True)
+
+
+def test_the_mark_means_something_in_qmtproutes_alone() -> None:
+    assert next_hop(b"a.example", {b"": b"near/tls"}, {}).protocol == "smtp"
+    assert objection(b"near:25/tls") and not objection(b"near:25/tls", may_be_tls=True)
+    assert objection(b"/tls", may_be_tls=True) and objection(b"near:x/tls", may_be_tls=True)

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from qmtwist.mail.errors import Malformed, Temporary
 from qmtwist.rules.mx import Target
 from qmtwist.rules.smarthost import Hop
-from qmtwist.rules.tlspolicy import DEFAULT, Level, Policy, certificate_names, parse_policy, policy_for, usable
+from qmtwist.rules.tlspolicy import (
+    DEFAULT,
+    Level,
+    Policy,
+    certificate_names,
+    of_hop,
+    parse_policy,
+    policy_for,
+    usable,
+)
 
 BY_MX = Hop("smtp", b"far.example", 25, False)
 VERIFY = Policy(Level.VERIFY)
@@ -59,6 +68,8 @@ def test_verify_may_name_what_a_certificate_may_bear() -> None:
         (b"verify:", "'' is no host name; write verify:mx.example.org or verify:.example.org"),
         (b"verify:a..b", "'a..b' is no host name; write verify:mx.example.org or verify:.example.org"),
         (b"verify:*.a", "'*.a' is no host name; write verify:mx.example.org or verify:.example.org"),
+        (b"pin", "pin needs the pin of a key; on the other host `qmtwist tlskey` prints it"),
+        (b"pin:abc", "'abc' is no pin, which has 64 hexadecimal digits"),
         (b"verify:.", "'.' is no host name; write verify:mx.example.org or verify:.example.org"),
     ],
 )
@@ -145,3 +156,25 @@ def test_the_policy_may_name_a_provider_whose_every_host_will_do() -> None:
 def test_an_address_literal_below_nothing() -> None:
     policy = parse_policy(b"verify:.2.1")
     assert certificate_names(policy, b"far.example", BY_MX, b"192.0.2.1") == (b"far.example",)
+
+
+PIN = b"0123456789abcdef" * 4
+
+
+def test_pins_are_hexadecimal_in_any_case() -> None:
+    assert parse_policy(b"pin:" + PIN.upper() + b":" + PIN) == Policy(Level.PIN, pins=(PIN, PIN))
+    assert Policy(Level.PIN, pins=(PIN,)).is_demanded
+
+
+@pytest.mark.parametrize("policy", [Policy(Level.NONE), DEFAULT])
+def test_a_route_marked_tls_is_verified_unless_something_else_is_demanded(policy: Policy) -> None:
+    hop = Hop("qmtps", b"hub.example", 6209, True)
+    assert of_hop(policy, hop) == VERIFY
+    assert of_hop(policy, BY_MX) == policy
+    for demanded in (Policy(Level.ENCRYPT), Policy(Level.VERIFY, (b"x",)), Policy(Level.PIN, pins=(PIN,))):
+        assert of_hop(demanded, hop) == demanded
+
+
+def test_qmtps_is_as_good_as_any_tls() -> None:
+    target = Target("192.0.2.1", 6209, "qmtps", b"hub.example", 0)
+    assert usable(VERIFY, [target]) == (target,)

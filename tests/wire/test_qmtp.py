@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qmtwist.mail.outcome import Verdict
 from qmtwist.wire.netstring import NetstringReader, netstring
-from qmtwist.wire.outgoing import Ended, Lost, Ready, SendBody, Transaction, Wait
+from qmtwist.wire.outgoing import Ended, Lost, Ready, SendBody, StartTls, Transaction, Wait
 from qmtwist.wire.qmtp import QmtpClient
 from qmtwist.wire.session import NEED_ANSWER, NEED_DATA
 from tests.support.cuts import cuts
@@ -239,3 +239,30 @@ def test_a_message_for_nobody_sends_nothing() -> None:
     sender = Sender(QmtpClient(b"192.0.2.1"), [Letter(b"", [], b"hi\n")])
     sender.run()
     assert sender.wrote == b"" and sender.results[0].letter == b"D"
+
+
+def test_qmtps_asks_for_tls_before_anything_else() -> None:
+    session = QmtpClient(b"192.0.2.1", is_encrypted=True)
+    assert isinstance(session.next_event(), StartTls)
+    assert session.next_event() is NEED_ANSWER and session.wait is Wait.TLS and session.take_output() == b""
+    session.tls_started()
+    assert isinstance(session.next_event(), Ready)
+    session.begin(Transaction(b"", (b"a@b",), 0, False))
+    assert isinstance(session.next_event(), SendBody)
+
+
+def test_a_handshake_that_fails_leaves_other_hosts_to_be_tried() -> None:
+    session = QmtpClient(b"192.0.2.1", is_encrypted=True)
+    session.next_event()
+    session.tls_failed(b"no shared cipher")
+    lost = session.next_event()
+    assert isinstance(lost, Lost) and lost.may_try_next_host and lost.result is not None
+    assert lost.result.text == b"Connected to 192.0.2.1 but TLS failed: no shared cipher. (#4.7.5)\n"
+    assert session.next_event() is NEED_DATA
+
+
+def test_a_connection_lost_in_the_handshake_leaves_other_hosts_to_be_tried() -> None:
+    session = QmtpClient(b"192.0.2.1", is_encrypted=True)
+    session.next_event()
+    session.eof()
+    assert session.next_event() == Lost(None, True)
