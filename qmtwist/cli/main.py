@@ -1,6 +1,7 @@
 """qmtwist - set a mail server up, and look after it
 
     qmtwist setup [--home DIR] [--host NAME] [--admin ADDRESS]   make or complete a home
+    qmtwist setup --null-client --hub HOST [--home DIR] ...      the same for a host that keeps no queue
     qmtwist check [--home DIR]                                   is this home in order?
     qmtwist passwd [--home DIR] [--stdin] USER                   set a mailbox password
     qmtwist tlskey [--home DIR]                                  this host's key for TLS, and its pin

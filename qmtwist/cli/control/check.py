@@ -4,7 +4,8 @@
 
 Prints nothing if it is. Otherwise one line for each thing that is wrong: a directory, queue file or program that is
 missing or has the wrong owner or mode, an account that does not exist, a control file that cannot be read or says
-something unusable. Each line ends with the command that mends it. Nothing is changed.
+something unusable; in a null client's home, a control/qmqpservers that names nobody. Each line ends with the command
+that mends it. Nothing is changed.
 
 Exit status: 0 if nothing is wrong, 1 if something is, 100 for a wrong command line.
 """
@@ -20,8 +21,9 @@ from collections.abc import Iterator
 from qmtwist.control import grammar, rulesfiles, schema
 from qmtwist.control.load import Complaint, Complaints, load_with_warnings
 from qmtwist.mail.errors import Malformed
+from qmtwist.wire.qmqp import parse_server
 
-from . import accounts, launchers, tree
+from . import accounts, launchers, nullclient, tree
 from .arguments import Parser, home_of
 
 
@@ -39,27 +41,30 @@ def main(arguments: list[bytes], home: str) -> int:
 
 def problems(home: str) -> Iterator[str]:
     """One sentence for each thing that is wrong, with the command that mends it."""
+    is_null_client = nullclient.is_null_client(home)
     setup = f"qmtwist setup --home {shlex.quote(home)}"
     if not os.path.isdir(home):
         yield f"{home}: is not a directory: {setup}"
         return
-    owner = _owner(home)
+    owner = _owner(home, is_null_client)
     if owner.single is None:
         for what, command in zip(
             accounts.missing(owner.accounts), accounts.commands(owner.accounts, home), strict=True
         ):
             yield f"{what}: does not exist: {command}"
-    for entry in tree.entries():
+    for entry in tree.entries(is_null_client):
         yield from _entry_problems(home, entry, owner, setup)
     yield from _program_problems(home, setup)
     yield from _control_problems(home, owner)
+    if is_null_client:
+        yield from _hub_problems(home, setup)
 
 
-def _owner(home: str) -> tree.Owner:
-    """A home that belongs to root has the accounts; any other belongs to one user alone."""
+def _owner(home: str, is_null_client: bool) -> tree.Owner:
+    """A home that belongs to root has the accounts; any other, and a null client's, belongs to one user alone."""
     status = os.stat(home)
     found = accounts.find()
-    single = None if status.st_uid == 0 else (status.st_uid, status.st_gid)
+    single = None if status.st_uid == 0 and not is_null_client else (status.st_uid, status.st_gid)
     return tree.Owner(found, single, tree.is_lent(home, found))
 
 
@@ -126,12 +131,29 @@ def _control_problems(home: str, owner: tree.Owner) -> Iterator[str]:
     rules = [name for name in sorted(os.listdir(f"{home}/control")) if name.split(".")[0] == "tcprules"]
     for name in rules:
         yield from _rules_problems(grammar.control_path(home, name))
-    if owner.single:
+    if owner.single and owner.single[0]:
         return
+    reader = "users' programs" if owner.single else "the server when it rereads it"
     for name in {**schema.ROWS, **dict.fromkeys(rules)}:  # the server gives root up before it rereads them
         path = grammar.control_path(home, name)
         if os.path.isfile(path) and not os.stat(path).st_mode & 0o004:
-            yield f"{path}: cannot be read by the server when it rereads it: chmod 644 {shlex.quote(path)}"
+            yield f"{path}: cannot be read by {reader}: chmod 644 {shlex.quote(path)}"
+
+
+def _hub_problems(home: str, setup: str) -> Iterator[str]:
+    """Lines of control/qmqpservers that a null client passes over, and when none is left."""
+    path = grammar.control_path(home, "qmqpservers")
+    try:
+        lines = grammar.read_list(home, "qmqpservers") or []
+    except OSError as trouble:
+        yield f"{path}: {trouble.strerror}: chmod 644 {shlex.quote(path)}"
+        return
+    unusable = [line for line in lines if parse_server(line) is None]
+    for line in unusable:
+        what = f"{line.decode('ascii', 'backslashreplace')} is no IP address and is passed over"
+        yield f"{path}: {what}: ${{EDITOR:-vi}} {shlex.quote(path)}"
+    if len(unusable) == len(lines):
+        yield f"{path}: names no server: rm -f {shlex.quote(path)} && {setup} --null-client --hub HOST"
 
 
 def _rules_problems(path: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from qmtwist.cli.registry import PROGRAMS
 from qmtwist.control.replaced import MARK, is_ours
 
-from . import accounts, elf, trust
+from . import accounts, elf, nullclient, trust
 
 SHEBANG_LIMIT = 127  # bytes of the first line that every kernel reads
 
@@ -132,7 +132,7 @@ def _library_paths(python: str) -> list[str]:
 
 
 def write_launchers(home: str, python: str | None = None, is_trial: bool = False) -> Launchers:
-    """Make or renew HOME/bin/NAME for every registered program.
+    """Make or renew HOME/bin/NAME for every registered program, or those of a null client in the home of one.
 
     A program that is not ours is left alone: it replaces ours. A launcher that is right already is not touched. A
     trial changes nothing, and `made` has what would be made.
@@ -145,7 +145,7 @@ def write_launchers(home: str, python: str | None = None, is_trial: bool = False
     done = Launchers([], [], [note for note in (warning, unreadable_package(paths)) if note and os.geteuid() == 0])
     if not is_trial:
         os.makedirs(f"{home}/bin", exist_ok=True)
-    for name in PROGRAMS:
+    for name in nullclient.PROGRAMS if nullclient.is_null_client(home) else PROGRAMS:
         path = f"{home}/bin/{name}"
         if os.path.lexists(path) and not is_ours(path):
             done.foreign.append(name)

@@ -1,6 +1,7 @@
 """qmtwist setup - make or complete a home
 
     qmtwist setup [--home DIR] [--host FULL.HOST.NAME] [--admin ADDRESS]
+    qmtwist setup --null-client --hub HOST[:PORT] [--hub ...] [--home DIR] [--host FULL.HOST.NAME]
 
 Makes everything a mail server needs below DIR (default: QMTWIST_HOME, else /var/qmail): alias bin boot control doc man
 queue users. Run it again whenever you like: it adds what is missing, renews the programs in bin, and never changes a
@@ -14,7 +15,16 @@ As root, the queue belongs to the users qmailq, qmails and qmailr. If they or ot
 commands that make them; run those, then setup again. As any other user, everything belongs to that user, and the
 server listens on 127.0.0.1, ports 2525 (SMTP) and 2110 (POP3).
 
-Exit status: 0; 1 if the host's name cannot be found; 100 for a wrong command line; 111 for trouble with a file.
+A null client has no queue and no server: every message goes at once by QMQP to a hub, which queues it. Its home has bin
+control doc man, bin/qmail-queue is a link to qmail-qmqpc, and no accounts are needed. Run setup on it again as you
+like; to make it a full home remove bin/qmail-queue first.
+
+--null-client  make such a home; not where there is a queue
+--hub      who queues for us: a name, whose addresses are looked up now, or an address; the port is 628 unless it is
+           given. Several are asked in their order. control/qmqpservers is written from it where it does not exist.
+
+Exit status: 0; 1 if the host's or a hub's name cannot be found; 100 for a wrong command line; 111 for trouble with a
+file.
 """
 
 from __future__ import annotations
@@ -25,7 +35,7 @@ import sys
 
 from qmtwist.control import grammar, schema
 
-from . import accounts, boot, documents, hostname, launchers, manpages, tree, trust
+from . import accounts, boot, documents, hostname, launchers, manpages, nullclient, tree, trust
 from .arguments import Parser, home_of
 
 ALIASES = ("postmaster", "mailer-daemon", "root")
@@ -37,7 +47,15 @@ def main(arguments: list[bytes], home: str) -> int:
     asked = _parse(arguments)
     home = home_of(asked.home, home)
     try:
-        return Setup(home).run(asked.host, asked.admin)
+        is_null_client = asked.null_client or nullclient.is_null_client(home)
+        servers = nullclient.server_lines(asked.hub)
+        if is_null_client and (objection := _objection(home, asked, servers)):
+            print(f"qmtwist setup: {objection}", file=sys.stderr)
+            return 100
+        return Setup(home, is_null_client).run(asked.host, asked.admin, servers)
+    except nullclient.Unknown as trouble:
+        print(f"qmtwist setup: {trouble}", file=sys.stderr)
+        return 1
     except OSError as trouble:
         print(f"qmtwist setup: fatal: {trouble.filename or home}: {trouble.strerror or trouble}", file=sys.stderr)
         return 111
@@ -48,7 +66,32 @@ def _parse(arguments: list[bytes]) -> argparse.Namespace:
     parser.add_argument("--home")
     parser.add_argument("--host", type=_host)
     parser.add_argument("--admin", type=_admin)
-    return parser.parse_args([os.fsdecode(word) for word in arguments])
+    parser.add_argument("--null-client", action="store_true")
+    parser.add_argument("--hub", action="append", type=_hub, default=[])
+    asked = parser.parse_args([os.fsdecode(word) for word in arguments])
+    if asked.null_client and asked.admin:
+        parser.error("a null client has no aliases for --admin")
+    if asked.hub and not asked.null_client:
+        parser.error("--hub is for --null-client")
+    return asked
+
+
+def _objection(home: str, asked: argparse.Namespace, servers: str) -> str:
+    """Why this home cannot be a null client's, or nothing."""
+    if asked.admin:
+        return "this is a null client, which has no aliases for --admin"
+    if os.path.lexists(f"{home}/queue"):
+        return f"{home}/queue is there: let its mail be delivered and remove it, or choose another home"
+    if not servers and not os.path.exists(grammar.control_path(home, "qmqpservers")):
+        return "who queues for this host? use --hub HOST"
+    return ""
+
+
+def _hub(text: str) -> nullclient.Hub:
+    hub = nullclient.parse_hub(text)
+    if hub is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST or HOST:PORT")
+    return hub
 
 
 def _host(text: str) -> str:
@@ -70,18 +113,22 @@ def _admin(text: str) -> str:
 class Setup:
     """One run of setup over one home. Made by `main`."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, is_null_client: bool = False) -> None:
         self.home = home
+        self.is_null_client = is_null_client
         self.is_root = os.geteuid() == 0
         self.accounts = accounts.find()
-        single = None if self.is_root else (os.geteuid(), os.getegid())
+        single = (os.geteuid(), os.getegid()) if is_null_client or not self.is_root else None
         self.owner = tree.Owner(self.accounts, single, tree.is_lent(home, self.accounts))
 
-    def run(self, host: str | None, admin: str | None) -> int:
-        """All steps; the exit status."""
+    def run(self, host: str | None, admin: str | None, servers: str = "") -> int:
+        """All steps; the exit status. `servers` are the lines of a null client's control/qmqpservers."""
         self._tree()
         status = self._names(host)
-        self._control_files()
+        if self.is_null_client:
+            self._hubs(servers)
+        else:
+            self._control_files()
         if admin:
             self._aliases(admin)
         self._programs()
@@ -96,12 +143,12 @@ class Setup:
             print(f"making {self.home}")
         if self.is_root:
             # what root's programs are started from belongs to root, as `make setup` has it
-            found, gid = os.stat(self.home), self.accounts.gid("qmail")
+            found, gid = os.stat(self.home), 0 if self.is_null_client else self.accounts.gid("qmail")
             if (found.st_uid, found.st_gid, found.st_mode & 0o7777) != (0, gid, 0o755):
                 os.chown(self.home, 0, gid)
                 os.chmod(self.home, 0o755)
         made = 0
-        for entry in tree.entries():
+        for entry in tree.entries(self.is_null_client):
             try:
                 made += tree.complete(self.home, entry, self.owner)
             except OSError as trouble:
@@ -129,15 +176,17 @@ class Setup:
             print("\n".join(found.lines))
         else:
             names = [host]
+        here = "" if self.is_null_client else "".join(f"{name}\n" for name in names)
         wanted = {
-            "locals": "".join(f"{name}\n" for name in names),
-            "rcpthosts": "".join(f"{name}\n" for name in names),
+            "locals": here,
+            "rcpthosts": here,
             "defaultdomain": hostname.default_domain(host) + "\n",
             "plusdomain": hostname.plus_domain(host) + "\n",
             "me": host + "\n",
         }
         for name, text in wanted.items():
-            self._control(name, text)
+            if text:
+                self._control(name, text)
         return 0
 
     def _control_files(self) -> None:
@@ -148,6 +197,16 @@ class Setup:
         self._control("defaultdelivery", "./Mailbox\n")
         self._control("listensmtp", smtp.decode() + "\n")
         self._control("listenpop3", pop3.decode() + "\n")
+
+    def _hubs(self, servers: str) -> None:
+        """A null client's servers, and the program that asks them."""
+        present = grammar.read_file(self.home, "qmqpservers")
+        if present is None:
+            self._control("qmqpservers", servers)
+        elif servers and present != servers.encode():
+            print("control/qmqpservers is there already and stays; change it by hand")
+        if nullclient.make_link(self.home):
+            print("bin/qmail-queue is qmail-qmqpc")
 
     def _control(self, name: str, text: str) -> None:
         if _create(grammar.control_path(self.home, name), text):
@@ -169,7 +228,8 @@ class Setup:
             print(f"bin/{name} is not ours and stays")
         for note in done.notes:
             print(f"warning: {note}", file=sys.stderr)
-        for name, text in boot.scripts(self.home).items():
+        scripts = {} if self.is_null_client else boot.scripts(self.home)
+        for name, text in scripts.items():
             _renew(f"{self.home}/boot/{name}", text.encode(), 0o755)
         for name, content in documents.texts().items():
             os.makedirs(os.path.dirname(f"{self.home}/doc/{name}"), exist_ok=True)
@@ -180,6 +240,10 @@ class Setup:
     # -- what is left to do
 
     def _remarks(self, admin: str | None) -> None:
+        if self.is_root and (closed := trust.closed_step(self.home)):
+            print(f"warning: users cannot reach this home, because {closed} is closed to them", file=sys.stderr)
+        if self.is_null_client:
+            return
         if grammar.read_file(self.home, "me") is not None and grammar.read_file(self.home, "rcpthosts") is None:
             print("warning: there is no control/rcpthosts, so mail from outside is taken for this host alone;")
             print("write the domains into it that you accept mail for")
@@ -187,8 +251,6 @@ class Setup:
             print("nobody reads the mail for postmaster yet: run setup again with --admin ADDRESS")
         if self.is_root and not self.accounts.is_complete:
             self._ask_for_accounts()
-        if self.is_root and (closed := trust.closed_step(self.home)):
-            print(f"warning: users cannot reach this home, because {closed} is closed to them", file=sys.stderr)
 
     def _ask_for_accounts(self) -> None:
         print("missing: " + ", ".join(accounts.missing(self.accounts)))

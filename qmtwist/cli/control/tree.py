@@ -15,6 +15,7 @@ from qmtwist.store.queue.layout import SPLIT, SPLIT_DIRECTORIES
 
 from .accounts import Accounts
 
+NULL_CLIENT_TOP = ("bin", "control", "doc", "man")
 TOP = ("alias", "bin", "boot", "control", "doc", "man", "queue", "users")
 TCPTO_BYTES = 1024
 TCPTO6_BYTES = 2048
@@ -73,10 +74,13 @@ def is_lent(home: str, accounts: Accounts) -> bool:
     return False
 
 
-def entries() -> list[Entry]:
+def entries(is_null_client: bool = False) -> list[Entry]:
     """The whole tree, parents first. (spec of modes: qmail's hier.c)"""
-    tree = [Entry(name, "", "directory", 0o755, is_fixed=False) for name in TOP if name not in ("alias", "queue")]
+    top = NULL_CLIENT_TOP if is_null_client else TOP
+    tree = [Entry(name, "", "directory", 0o755, is_fixed=False) for name in top if name not in ("alias", "queue")]
     tree += [Entry("man", f"man{section}", "directory", 0o755, is_fixed=False) for section in (1, 5, 7, 8)]
+    if is_null_client:
+        return tree
     tree.append(Entry("alias", "", "directory", 0o2755, "alias"))
     tree.append(Entry("queue", "", "directory", 0o750, "qmailq"))
     for name, mode, user in (
