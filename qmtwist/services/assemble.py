@@ -178,7 +178,7 @@ class MailService(Service):
         except Unusable as error:
             raise Refusal("unable to listen with TLS", str(error)) from error
         except (OSError, Malformed) as error:
-            raise Refusal("unable to read controls", f"control/tcprules: {error}") from error
+            raise Refusal("unable to read controls", str(error)) from error
         self._packages.before_connection(self._look_at_smtp_files)
         for wanted in self._packages.endpoints(self.settings):
             self._listen(*wanted)
@@ -186,7 +186,7 @@ class MailService(Service):
             try:
                 self._smtp = make_smtp_factory(staff, self.settings.smtp, self.settings.access)
             except (OSError, Malformed) as error:
-                raise Refusal("unable to read controls", f"control/tcprules: {error}") from error
+                raise Refusal("unable to read controls", str(error)) from error
             self._smtp.before_connection = self._look_at_smtp_files
             for endpoint in listen.smtp:
                 self._listen("smtp", endpoint, self._smtp)
@@ -196,7 +196,7 @@ class MailService(Service):
             try:
                 self._pop3 = make_pop3_factory(self.reactor, self.home, pop3, self.local, line, sort, access, names)
             except (OSError, Malformed) as error:
-                raise Refusal("unable to read controls", f"control/tcprules: {error}") from error
+                raise Refusal("unable to read controls", str(error)) from error
             for endpoint in listen.pop3:
                 self._listen("pop3", endpoint, self._pop3)
 
@@ -280,7 +280,7 @@ class MailService(Service):
                 self.telemetry.notice("alert", f"unable to reread controls: {detail}")
             return None
         except (OSError, Malformed) as error:
-            self.telemetry.notice("alert", f"unable to reread control/tcprules: {error}")
+            self.telemetry.notice("alert", f"unable to reread controls: {error}")
             return None
         for change in differences(self.settings, changed):
             self.telemetry.remark("", f"control: {change}")

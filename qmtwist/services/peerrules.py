@@ -29,7 +29,11 @@ class PeerRules:
         self._said = ""
         self._looked = clock.seconds()
         self._file = self._find()
-        self._rules, self._is_own = _read(self._file)
+        try:
+            self._rules, self._is_own = _read(self._file)
+        except Malformed as bad:
+            assert self._file is not None
+            raise Malformed(f"control/{self._file.name}: {bad.text}") from bad
 
     def now(self) -> tuple[Peers, bool]:
         """The rules, and whether they are those of this service alone."""

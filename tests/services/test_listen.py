@@ -12,8 +12,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from qmtwist.control.settings import AccessSettings
+from qmtwist.mail.errors import Malformed
 from qmtwist.rules import tcprules
-from qmtwist.rules.peers import BadRule, lookup
+from qmtwist.rules.peers import lookup
 from qmtwist.services.listen import Denied, Door, Peer, TooMany, address_block, plain_ip
 from qmtwist.services.peerrules import PeerRules
 from qmtwist.services.smtpd import SmtpProtocol, TurnedAway
@@ -85,7 +86,7 @@ def test_an_ipv4_client_of_an_ipv6_socket_meets_the_ipv4_rules(tmp_path: Path) -
 def test_rules_that_cannot_be_read_at_the_start_are_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "tcprules").write_bytes(b":maybe\n")
     porch = Porch(9, 9)
-    with pytest.raises(BadRule):
+    with pytest.raises(Malformed, match="control/tcprules: line 1: unable to parse this line: :maybe"):
         porch.door.configure(9, 9, AccessSettings(str(tmp_path)))
     (tmp_path / "tcprules.smtp").mkdir()
     with pytest.raises(IsADirectoryError):
