@@ -39,6 +39,22 @@ def _listener(name: str, service: str, port: int) -> Row:
 
 OURS: tuple[Row, ...] = (
     Row(
+        "autoturn",
+        Kind.TURNS,
+        None,
+        "SMTP service",
+        "clients to whose address a maildir is sent when their session has ended, and who may say ETRN",
+        "access.autoturn",
+    ),
+    Row(
+        "recordio",
+        Kind.CLIENTS,
+        None,
+        "SMTP, QMTP and POP3 services",
+        "clients whose sessions are recorded in the log, without their passwords",
+        "access.recordio",
+    ),
+    Row(
         "checkpassword",
         Kind.LINE,
         None,
@@ -63,7 +79,13 @@ OURS: tuple[Row, ...] = (
         "remote deliveries to one host at the same time",
         "send.concurrencyperhost",
     ),
-    _number("concurrencyperip", 200, "SMTP service", "SMTP connections of one address", "smtp.concurrencyperip"),
+    _number(
+        "concurrencyperip",
+        200,
+        "SMTP, QMTP and QMQP services",
+        "connections of one address to each",
+        "smtp.concurrencyperip",
+    ),
     _number(
         "concurrencypernet",
         0,

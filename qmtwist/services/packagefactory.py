@@ -74,9 +74,12 @@ class PackageFactory:
         self._serial += 1
         service = self.word + b"s" if is_secure else self.word
         name = b"unix" if is_local else b"%s:%d" % (peer.ip, peer.port)
-        caller = Caller(peer, logbook.Session(service, self._serial, name), hall.door)
+        caller = Caller(peer, logbook.Session(service, self._serial, name, rule=peer.rule), hall.door)
         core, clerk = self.make(caller)
-        greeting = tls.greeting() if is_secure and tls is not None else None
+        greeting = None
+        if is_secure:
+            assert tls is not None, "nobody listens without a certificate"
+            greeting = tls.greeting()
         return PackageProtocol(Reception(self, hall), peer, core, clerk, settings.timeout_s, greeting)
 
     def recognize(self, session: PackageProtocol, pin: bytes) -> bool:
