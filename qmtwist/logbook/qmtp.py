@@ -8,7 +8,7 @@
     qmqps 5: 192.0.2.7:50324 laptop accepted 10000000044 from <joe@example.com> for 1, 4096 bytes
 
 The service is `qmtp` or `qmqp`, inside TLS `qmtps` or `qmqps`; the number counts its sessions. A refusal begins with
-the letter that the client gets: `Z` for now, `D` for good. A client whose key is pinned has its name behind its address.
+the letter that the client gets: `Z` for now, `D` for good. Behind the address stands the name of a key that is pinned.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .smtp import escape
 
 
 class Session(NamedTuple):
-    """Which session a line is about. `name` is that of a pinned key, `rule` the one that let the client in, or empty."""
+    """Which session a line is about. `name` is that of a pinned key, `rule` let the client in; either may be empty."""
 
     service: bytes
     serial: int

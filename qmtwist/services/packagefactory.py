@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ class Terms:
         self.tls = tls
 
 
-class PackageFactory:
+class PackageFactory(ABC):
     """What both services are. Made once for each; `clear` and `secure` are the factories of its stream endpoints.
 
     At a reload call `configure`, at a stop `drain`.
@@ -98,13 +99,13 @@ class PackageFactory:
 
     # -- what differs
 
+    @abstractmethod
     def make(self, caller: Caller) -> tuple[PackageSession, PackageClerk]:
         """A session of the protocol, and its clerk."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_welcome(self, peer: Peer) -> bool:
         """Whether a client inside TLS may go on of whom nothing is known but his address."""
-        raise NotImplementedError
 
 
 class Reception:

@@ -23,7 +23,7 @@ from qmtwist.control.load import Complaint, Complaints, load_with_warnings
 from qmtwist.mail.errors import Malformed
 from qmtwist.wire.qmqp import parse_server
 
-from . import accounts, launchers, nullclient, tree
+from . import accounts, keys, launchers, nullclient, tree
 from .arguments import Parser, home_of
 
 
@@ -56,6 +56,7 @@ def problems(home: str) -> Iterator[str]:
         yield from _entry_problems(home, entry, owner, setup)
     yield from _program_problems(home, setup)
     yield from _control_problems(home, owner)
+    yield from keys.problems(home)
     if is_null_client:
         yield from _hub_problems(home, setup)
 
