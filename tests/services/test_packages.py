@@ -272,3 +272,39 @@ def test_a_request_of_qmqp_has_one_line() -> None:
     assert b":Kok" in client.send(request(HERE, b"bob@far.example")) and client.is_closed
     client.lose()
     assert house.lines == [b"qmqp 1: unix accepted 10000000000 from <joe@example.com> for 2, 28 bytes"]
+
+
+# -- a handshake that lasts (real ones are in test_intls.py)
+
+
+def test_a_handshake_that_does_not_end_is_hung_up_on() -> None:
+    house = PackageHouse("qmtps")
+    client = house.connect()
+    house.pass_time(FIRST_S + 6)
+    assert client.is_closed
+    client.lose()
+    assert house.lines == [b"qmtps 1: 127.0.0.1:50321 closed: no TLS: timed out, 0 accepted"]
+
+
+def test_a_client_that_goes_in_the_handshake_is_one_line() -> None:
+    house = PackageHouse("qmtps")
+    house.connect().lose()
+    assert house.lines == [b"qmtps 1: 127.0.0.1:50321 closed: no TLS: the other side closed the connection, 0 accepted"]
+
+
+def test_a_stop_does_not_wait_for_handshakes() -> None:
+    house = PackageHouse("qmtps")
+    client, drained = house.connect(), []
+    house.service.drain(10).addCallback(drained.append)
+    assert client.is_closed
+    client.lose()
+    assert drained
+
+
+def test_after_the_handshake_the_key_counts() -> None:
+    house = PackageHouse("qmtps", packages={"tlsclients": {b"f00d": b"laptop"}})
+    house.tls.key = b"f00d"
+    client = house.connect()
+    client.protocol.handshakeCompleted()
+    assert b":Kok" in client.send(package(b"x@far.example"))
+    assert house.lines[0].startswith(b"qmtps 1: 127.0.0.1:50321 laptop accepted ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import attrs
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -12,6 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from qmtwist.control.settings import AccessSettings, PackageSettings
+from qmtwist.services.intls import IncomingTls
 from qmtwist.services.packagefactory import Listener
 from qmtwist.services.packages import PackageProtocol
 from qmtwist.services.qmqpd import make_qmqp_service
@@ -38,12 +40,32 @@ def request(*recipients: bytes, sender: bytes = b"joe@example.com", message: byt
     return netstring(b"".join(map(netstring, (message, sender, *recipients))))
 
 
+class SlowTls:
+    """Handshakes that take as long as the test wants; each client then has the key `key`."""
+
+    def __init__(self) -> None:
+        self.key = b""
+
+    def greeting(self) -> SlowTls:
+        return self
+
+    def pin(self) -> bytes:
+        return self.key
+
+
+class SecureTransport(StringTransport):
+    """A transport that could be encrypted."""
+
+    def startTLS(self, greeting: object) -> None:
+        """It will be."""
+
+
 class Client:
     """One connection to a service."""
 
     def __init__(self, protocol: PackageProtocol) -> None:
         self.protocol = protocol
-        self.transport = StringTransport()
+        self.transport = SecureTransport()
         protocol.makeConnection(self.transport)
 
     def send(self, *pieces: bytes) -> bytes:
@@ -83,18 +105,18 @@ class PackageHouse:
         self.intake = FakeIntake()
         self.check = FakeCheck()
         self.lines: list[bytes] = []
+        self.tls = SlowTls()
         staff = Staff(self.clock, self.intake, self.check, self.lines.append, 1002)
         packages = attrs.evolve(PACKAGES, **changes.pop("packages", {}))  # type: ignore[arg-type]
         access = AccessSettings(**(rules or {}))  # type: ignore[arg-type]
         settings = attrs.evolve(SETTINGS, **changes)
         self.listener: Listener
-        if kind == "qmtp":
-            self.service = make_qmtp_service(staff, packages, settings, access)
-            self.listener = self.service.clear
+        if kind.startswith("qmtp"):
+            tls = cast(IncomingTls, self.tls) if kind == "qmtps" else None
+            self.service = make_qmtp_service(staff, packages, settings, access, tls)
+            self.listener = self.service.secure if tls else self.service.clear
         else:
-            service = make_qmqp_service(staff, packages, b"mail.example.org", access)
-            self.listener = service.clear
-            self.drain = service.drain
+            self.listener = make_qmqp_service(staff, packages, b"mail.example.org", access).clear
 
     def knock(self, host: str = "127.0.0.1", port: int = 50321) -> object:
         """What the factory makes of a connection."""
