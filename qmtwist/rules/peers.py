@@ -15,7 +15,6 @@ A long-lived service parses its rules once into `Peers` and asks `lookup`; a pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple, TypeVar
 
 from .tcprules import BadRule as BadRule  # whoever parses rules catches it
@@ -129,6 +128,8 @@ def _parse_block(key: bytes) -> tuple[int, int, int] | None:
     """
     if b"=" in key or b"@" in key or not (key[:1] == b"[" or b"/" in key):
         return None
+    from ipaddress import IPv4Network, IPv6Network  # here and below: a third of a small program's start
+
     address, _, length = key.strip(b"[]").decode("ascii").partition("/")
     if not length.isdigit():
         raise ValueError
@@ -221,9 +222,13 @@ def _prefixes(ip: bytes) -> Iterator[bytes]:
 def _value(ip: bytes) -> tuple[int, int, int]:
     """IP version, its number of bits, and the address; version 0 for what is no IP address (a UNIX socket)."""
     try:
-        text = ip.decode("ascii")
-        return (6, 128, int(IPv6Address(text))) if b":" in ip else (4, 32, int(IPv4Address(text)))
-    except (AddressValueError, UnicodeDecodeError):
+        if b":" not in ip:
+            numbers = [int(part) for part in ip.split(b".") if part.isdigit()]
+            return (4, 32, int.from_bytes(numbers, "big")) if len(numbers) == 4 == ip.count(b".") + 1 else (0, 0, 0)
+        from ipaddress import IPv6Address
+
+        return 6, 128, int(IPv6Address(ip.decode("ascii")))
+    except ValueError:
         return 0, 0, 0
 
 
@@ -266,4 +271,6 @@ def keys(ip: bytes, host: bytes | None, info: bytes | None) -> Iterator[bytes]:
 def _block_key(version: int, network: int, bits: int) -> bytes:
     if version == 4:
         return b"%d.%d.%d.%d/%d" % (*network.to_bytes(4, "big"), bits)
+    from ipaddress import IPv6Address
+
     return f"[{IPv6Address(network)}/{bits}]".encode("ascii")
