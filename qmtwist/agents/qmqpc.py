@@ -223,14 +223,14 @@ def converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Sp
 
     :raises Failed: as `ask`.
     """
-    begin, end = request
+    is_over = False
     try:
-        for piece in _gathered(begin, spool.pieces(), end[:-1]):
+        for piece, is_last in _gathered(request, spool.pieces()):
+            # A server that has hung up, or speaks already, will not take the message: it must not become complete.
+            if is_last and select.select([connection], [], [], 0)[0]:
+                is_over = True
+                break
             _send(connection, piece)
-        # A server that has hung up, or speaks already, will not take the message: it must not become complete.
-        is_over = bool(select.select([connection], [], [], 0)[0])
-        if not is_over:
-            _send(connection, end[-1:])
     except OSError:
         is_over = True
     answer = _hear(connection, is_over)
@@ -243,15 +243,15 @@ def converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Sp
     return Outcome(_VERDICTS[answer.letter], b"" if answer.letter == b"K" else answer.letter + answer.text)
 
 
-def _gathered(begin: bytes, pieces: Iterator[bytes], end: bytes) -> Iterator[bytes]:
-    """All of it in not too small pieces: a short request is one."""
-    held = begin
+def _gathered(request: tuple[bytes, bytes], pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """All of it in not too small pieces, and whether it is the last: a short request is one."""
+    held, end = request
     for piece in pieces:
         held += piece
         if len(held) >= _READ_BYTES:
-            yield held
+            yield held, False
             held = b""
-    yield held + end
+    yield held + end, True
 
 
 def _send(connection: _socket.socket, data: bytes) -> None:

@@ -137,18 +137,18 @@ def meet(said: bytes) -> tuple[Outcome, bytes]:
     with ours, theirs:
         theirs.sendall(said)
         theirs.shutdown(socket.SHUT_WR)
-        outcome = converse(ours, (b"9:3:", b",1:s,,"), Spool(b"abc", 0, 3))
+        outcome = converse(ours, (b"70010:70000:", b",1:s,,"), Spool(b"x" * 70_000, 0, 70_000))
         ours.shutdown(socket.SHUT_WR)
-        return outcome, theirs.recv(100)
+        return outcome, reading(100_000)(theirs)
 
 
 @pytest.mark.parametrize("said", [b"", b"5:Zbusy,", b"2:Kx,", b"421 go away\r\n"])
-def test_a_server_that_hangs_up_too_early_never_gets_the_last_byte(said: bytes) -> None:
-    assert meet(said) == (Outcome(74, is_final=False), b"9:3:abc,1:s,")
+def test_a_server_that_hangs_up_too_early_never_gets_the_last_piece(said: bytes) -> None:
+    assert meet(said) == (Outcome(74, is_final=False), b"70010:70000:" + b"x" * 70_000)
 
 
 def test_a_server_that_refuses_for_good_before_the_last_byte_is_believed() -> None:
-    assert meet(b"5:Dnope,") == (Outcome(31, b"Dnope"), b"9:3:abc,1:s,")
+    assert meet(b"5:Dnope,") == (Outcome(31, b"Dnope"), b"70010:70000:" + b"x" * 70_000)
 
 
 def test_a_server_may_have_an_ipv6_address(send: Send) -> None:

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -78,16 +79,25 @@ class Hub(Town):
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    directory = tmp_path_factory.mktemp("qmqp")
-    for path in (directory, directory.parent, directory.parent.parent):
-        path.chmod(0o755)
-    made = Hub(str(directory), ("joe",))
+def hub() -> Iterator[Hub]:
+    with open_directory() as directory:
+        made = Hub(directory, ("joe",))
+        try:
+            made.prepare()
+            yield made
+        finally:
+            made.close()
+
+
+@contextlib.contextmanager
+def open_directory() -> Iterator[str]:
+    """A directory that every account may enter, whatever becomes of pytest's own at the same time."""
+    directory = tempfile.mkdtemp(prefix="qmtwist-qmqp-", dir="/tmp")
     try:
-        made.prepare()
-        yield made
+        os.chmod(directory, 0o755)
+        yield directory
     finally:
-        made.close()
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(autouse=True)
@@ -163,11 +173,9 @@ class QmqpPostfix(Postfix):
         return f"{super()._services()}127.0.0.1:{self.qmqp_port} inet n - n - - qmqpd\n"
 
 
-def test_qmail_qmqpc_sends_to_postfix(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> None:
-    directory = tmp_path_factory.mktemp("postfix")
-    for path in (directory, directory.parent, directory.parent.parent):
-        path.chmod(0o755)
-    with QmqpPostfix(str(directory), "test.example", {"test.example": "[127.0.0.1]:1"}) as postfix:
+def test_qmail_qmqpc_sends_to_postfix(hub: Hub) -> None:
+    routes = {"test.example": "[127.0.0.1]:1"}
+    with open_directory() as directory, QmqpPostfix(directory, "test.example", routes) as postfix:
         postfix.start(qmqpd_authorized_clients="127.0.0.0/8")
         assert hub.send(f"127.0.0.1:{postfix.qmqp_port}") == 0
         deadline = time.monotonic() + LIMIT_S
