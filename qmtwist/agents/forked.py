@@ -22,8 +22,9 @@ Ended = Callable[[int, int, bytes], None]
 
 
 class _Child:
-    def __init__(self, key: int, pid: int, pipe: int, deadline: float | None) -> None:
+    def __init__(self, key: int, pid: int, pipe: int, deadline: float | None, keep_bytes: int) -> None:
         self.key, self.pid, self.pipe, self.deadline = key, pid, pipe, deadline
+        self.keep_bytes = keep_bytes
         self.output = bytearray()
         self.last_word = signal.SIGTERM
 
@@ -62,9 +63,17 @@ class Forked:
         """Never mind it any more."""
         self._poll.unregister(descriptor)
 
-    def start(self, key: int, message: int, work: Callable[[], int], limit_s: float | None = None) -> None:
+    def start(
+        self,
+        key: int,
+        message: int,
+        work: Callable[[], int],
+        limit_s: float | None = None,
+        keep_bytes: int = _KEEP_BYTES,
+    ) -> None:
         """Fork; the child has `message` as its descriptor 0, is the leader of a session, and exits with what `work`
         returns. After `limit_s` seconds its process group is told to end. `message` stays the caller's to close.
+        So much of its output is kept.
 
         :raises OSError: no pipe or no process is to be had.
         """
@@ -79,7 +88,8 @@ class Forked:
             raise
         finally:
             os.close(far)
-        self._by_pipe[pipe] = _Child(key, pid, pipe, None if limit_s is None else time.monotonic() + limit_s)
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        self._by_pipe[pipe] = _Child(key, pid, pipe, deadline, keep_bytes)
         self._poll.register(pipe, select.POLLIN)
 
     def wait(self, timeout_s: float | None = None) -> set[int]:
@@ -121,7 +131,7 @@ class Forked:
     def _listen(self, child: _Child) -> None:
         try:
             while data := os.read(child.pipe, 65536):
-                child.output += data[: max(0, _KEEP_BYTES - len(child.output))]
+                child.output += data[: max(0, child.keep_bytes - len(child.output))]
         except BlockingIOError:
             return
         # The end of what it says; its process may go on, and its end is told by SIGCHLD.

@@ -22,10 +22,12 @@ from qmtwist.rules.users import Account
 from qmtwist.store import maildir
 from qmtwist.store.content import Message, as_descriptor
 from qmtwist.wire import spawn
+from qmtwist.wire.flush import KEPT_BYTES, encode_flushed, parse_flush
 
 from . import lspawn
 from .batch import Batch, complaint
 from .channel import Channel
+from .flush import flush
 from .forked import Forked
 from .held import Held, Start
 from .local import FORBIDDEN_MODE, Courier, Delivery, Plan, Refusal, find, maildir_pieces, only_maildir, plan
@@ -64,6 +66,7 @@ class Worker:
         self._children = Forked(self._child_ended)
         self._mailboxes = Mailboxes()
         self._held = Held()
+        self._flushes: set[int] = set()  # children that send a maildir
         self._names = maildir.Names()
         self._qmail_local = Watch(terms.home, "qmail-local")
         self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
@@ -132,6 +135,8 @@ class Worker:
                 self._held.go(frame.number)
             elif frame.kind == spawn.CHECK:
                 self._check(frame)
+            elif frame.kind == spawn.FLUSH:
+                self._send_maildir(frame)
             elif frame.kind in _MAILBOX_KINDS:
                 self._read_mailbox(frame)
             else:
@@ -234,6 +239,10 @@ class Worker:
             self._report(number, _NO_FORK)
 
     def _child_ended(self, number: int, status: int, output: bytes) -> None:
+        if number in self._flushes:
+            self._flushes.remove(number)
+            self._out.append(spawn.frame(spawn.FLUSHED, number, encode_flushed(status, output)))
+            return
         self._report(number, localreport.report(status, output))
 
     def _asked_to_stop(self, number: int, frame: object) -> None:
@@ -250,6 +259,20 @@ class Worker:
             return
         answer = has_mailbox(self._delivery(account, local, host, b""))
         self._out.append(spawn.frame(spawn.CHECKED, frame.number, answer))
+
+    def _send_maildir(self, frame: spawn.Frame) -> None:
+        order, home = parse_flush(frame.payload), self._terms.home
+        account = self._accounts.get(order.prefix)
+        if account is None:
+            self._out.append(spawn.frame(spawn.UNKNOWN, frame.number, b""))
+            return
+        try:
+            limit_s = self._terms.program_limit_s
+            self._children.start(frame.number, self._null, lambda: flush(home, account, order), limit_s, KEPT_BYTES)
+        except OSError:
+            self._out.append(spawn.frame(spawn.REFUSAL, frame.number, _NO_FORK))
+        else:
+            self._flushes.add(frame.number)
 
     def _read_mailbox(self, frame: spawn.Frame) -> None:
         home = b""

@@ -212,6 +212,8 @@ PARSERS: dict[Kind, Callable[[Directory, Row, bytes], Value]] = {
     Kind.FAMILIES: remotelines.parse_families,
     Kind.ENDPOINTS: Directory.parse_endpoints,
     Kind.BLOCKLISTS: smtplines.parse_blocklists,
+    Kind.TURNS: smtplines.parse_turns,
+    Kind.CLIENTS: smtplines.parse_clients,
     Kind.DELIVERY: Directory.parse_delivery,
 }
 

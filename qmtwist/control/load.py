@@ -123,7 +123,10 @@ def _access(directory: Directory) -> AccessSettings:
         is_paranoid=directory.number("paranoid") != 0,
         per_network=directory.number("concurrencypernet"),
         connections_per_minute=directory.number("connectionrate"),
+        network_connections_per_minute=directory.number("connectionratepernet"),
         messages_per_hour=directory.number("messagerate"),
+        autoturn=directory.lines("autoturn"),
+        recordio=directory.lines("recordio"),
     )
 
 

@@ -102,6 +102,14 @@ OURS: tuple[Row, ...] = (
         "access.connections_per_minute",
         minimum=0,
     ),
+    _number(
+        "connectionratepernet",
+        0,
+        SERVERS,
+        "connections of one network (IPv4 /24, IPv6 /48) to one service in a minute; 0: no such limit",
+        "access.network_connections_per_minute",
+        minimum=0,
+    ),
     _number("concurrencypop3", 100, "POP3 service", "POP3 connections at the same time", "pop3.concurrency"),
     _number(
         "concurrencyqmqp", 100, "QMQP service", "QMQP connections at the same time, in clear or TLS", "qmqp.concurrency"

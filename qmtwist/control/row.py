@@ -26,6 +26,8 @@ class Kind(enum.Enum):
     FAMILIES = "`ipv4`, `ipv6` or both"
     ENDPOINTS = "Twisted endpoints, one per line"
     DELIVERY = "lines of a .qmail file"
+    TURNS = "`client:maildir[:smtp|qmtp][:port]` lines"
+    CLIENTS = "client addresses or blocks, one per line"
     BLOCKLISTS = "options of rblsmtpd, in order"
     TABLE = "a file of its own format"
 
@@ -75,5 +77,7 @@ LIST_KINDS = frozenset(
         Kind.OUTGOING,
         Kind.ENDPOINTS,
         Kind.BLOCKLISTS,
+        Kind.TURNS,
+        Kind.CLIENTS,
     }
 )

@@ -56,7 +56,10 @@ class AccessSettings:
     is_paranoid: bool = True  # a name counts only if it leads back to the address
     per_network: int = 0  # connections of one network at the same time; here and below 0 is no limit
     connections_per_minute: int = 0  # of one client
+    network_connections_per_minute: int = 0  # of one network
     messages_per_hour: int = 0  # of one client
+    autoturn: tuple[bytes, ...] = ()  # lines for rules.autoturn
+    recordio: tuple[bytes, ...] = ()  # addresses for rules.clienttable
 
 
 @attrs.frozen

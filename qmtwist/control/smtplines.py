@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qmtwist.mail.errors import Malformed
-from qmtwist.rules import dnsbl
+from qmtwist.rules import autoturn, dnsbl
+from qmtwist.rules.clienttable import ClientTable
+from qmtwist.rules.tcprules import BadRule
 
 from . import grammar
 from .row import Row
@@ -25,3 +27,29 @@ def parse_blocklists(directory: Directory, row: Row, data: bytes) -> tuple[bytes
     if not options.plan.lists and not directory.errors:
         directory.warn(row, 0, "names no list: write -r LIST")
     return tuple(grammar.parse_list(data))
+
+
+def parse_turns(directory: Directory, row: Row, data: bytes) -> tuple[bytes, ...]:
+    """Clients whose mail is sent back to them."""
+    lines = grammar.numbered_lines(data)
+    for number, line in lines:
+        try:
+            autoturn.Customers([line])
+        except Malformed as error:
+            directory.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
+    return tuple(line for _, line in lines)
+
+
+def parse_clients(directory: Directory, row: Row, data: bytes) -> tuple[bytes, ...]:
+    """Addresses of clients."""
+    lines = grammar.numbered_lines(data)
+    for number, line in lines:
+        try:
+            ClientTable([line])
+        except Malformed as error:
+            directory.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
+    return tuple(line for _, line in lines)
+
+
+def _why(error: Malformed) -> str:
+    return "this is no address" if isinstance(error, BadRule) else error.text

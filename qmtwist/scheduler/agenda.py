@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Collection
 
 
 class Agenda:
@@ -30,6 +31,11 @@ class Agenda:
     def all_due(self) -> None:
         """Everything is due at once, in the order in which it would have been."""
         self._due = [(0, number) for _, number in sorted(self._due)]
+
+    def hasten(self, numbers: Collection[int]) -> None:
+        """These are due at once, if they wait here."""
+        self._due = [(0 if number in numbers else due, number) for due, number in self._due]
+        heapq.heapify(self._due)
 
     def take(self, now: int) -> int | None:
         """The message whose turn it is, if one is due."""

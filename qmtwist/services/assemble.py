@@ -30,9 +30,11 @@ from qmtwist.control.settings import Settings
 from qmtwist.mail.errors import Malformed, Temporary
 
 from . import descriptors, gate, injection
+from .autoturn import AutoTurn
 from .clientnames import ClientNames
 from .dns import Resolver
 from .dnsbl import Blocklists
+from .etrn import QueueRetries
 from .gate import Refusal
 from .localagent import LocalAgent
 from .options import SERVICES, Options
@@ -41,6 +43,7 @@ from .packageservices import PackageServices
 from .pop3d import Pop3Factory, make_pop3_factory
 from .program_intake import ProgramIntake
 from .recipients import LocalRecipients
+from .record import Recorder
 from .remoteagents import RemoteAgents
 from .seams import Draft, Intake, Origin
 from .send.queue import Queue
@@ -51,6 +54,7 @@ from .telemetry import LogPipe, Telemetry, to_stderr
 
 NOT_STARTED = 111
 LOOK_S = 1.0
+RECORDED = ("smtp", "pop3", "qmtp")  # services whose sessions control/recordio can record: those in clear
 BACKLOG = 1024  # connections that wait in the kernel, if it allows so many
 LISTENER_PATIENCE_S = 10  # at a stop, for sessions in the middle of a message
 DELIVERY_PATIENCE_S = 10  # then, for deliveries
@@ -163,6 +167,9 @@ class MailService(Service):
         self.lists = Blocklists(reactor, self.resolver, self.telemetry.line)
         self.names = ClientNames(reactor, self.resolver)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
+        line = self.telemetry.line
+        self.turns = AutoTurn(reactor, self.local, lambda: self.settings, QueueRetries(self.queue), line)
+        self.recorder = Recorder(lambda: self.settings.access.recordio, line)
         # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
         direct = Chosen(self, None)
         self._injection = injection.InjectionFactory(direct, believed, self.telemetry, reactor, self.queue.listing)
@@ -171,7 +178,7 @@ class MailService(Service):
         """Listen; connections wait in the kernel until the reactor runs."""
         listen, line = self.settings.listen, self.telemetry.line
         uid = uid_of("qmaild", self._uid)
-        staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists, self.names)
+        staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists, self.names, self.turns)
         self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp")
         try:
             self._packages = PackageServices(staff, self.settings)
@@ -207,7 +214,8 @@ class MailService(Service):
         wanted = f"{endpoint}:backlog={BACKLOG}" if is_plain else endpoint
         try:
             server = serverFromString(self.reactor, wanted)  # type: ignore[no-untyped-call]
-            server.listen(factory).addBoth(found.append)
+            recorded = self.recorder.around(service, factory) if service in RECORDED else factory
+            server.listen(recorded).addBoth(found.append)
         except ValueError as error:
             raise Refusal(f"{service} cannot listen on {endpoint}: {error}") from error
         if not found or not IListeningPort.providedBy(found[0]):

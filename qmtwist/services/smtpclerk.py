@@ -27,6 +27,7 @@ from qmtwist.wire.smtp.events import (
 from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
+from .autoturn import AutoTurn
 from .clientnames import ClientNames
 from .dnsbl import Blocklists, inquire
 from .listen import Door, Peer
@@ -51,6 +52,7 @@ class Staff(NamedTuple):
     uid: int
     lists: Blocklists | None = None
     names: ClientNames | None = None
+    turns: AutoTurn | None = None
 
 
 class Clerk:

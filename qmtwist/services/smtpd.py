@@ -51,7 +51,8 @@ class SmtpProtocol(ESMTP):
         self._clock = service.staff.clock
         self._timeout_s = policy.settings.timeout_s
         self._peer = peer
-        self._session = ServerSession(policy.terms(peer))
+        terms, turns = policy.terms(peer), service.staff.turns
+        self._session = ServerSession(terms if turns is None else turns.terms(terms, peer))
         self._clerk = Clerk(service.staff, policy, peer, serial, self._session, service.door, self._run, self._fail)
         self._delay: IDelayedCall | None = None
         self._is_pumping = self._is_congested = self._is_eof = self._is_stopping = False
@@ -94,6 +95,8 @@ class SmtpProtocol(ESMTP):
         where = b" in the middle of a message" if self._session.is_in_message else b""
         self._end(b"the client closed the connection" + where)
         self._service.gone(self, self._peer)
+        if self._service.staff.turns is not None and not self._is_stopping:
+            self._service.staff.turns.session_ended(self._peer)
 
     def readConnectionLost(self) -> None:
         """The client sends nothing more, but still reads: everything it sent gets its answer."""

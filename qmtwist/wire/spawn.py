@@ -86,6 +86,8 @@ GO = b"G"  # to worker: begin it
 CHECK = b"k"  # to worker: local NUL host; is there a mailbox? answered by CHECKED
 CHECKED = b"K"  # from worker: b"y" yes, b"n" no, b"?" undecidable
 UNKNOWN = b"u"  # from worker: it has no account for that local part (any more); look it up again
+FLUSH = b"t"  # to worker: send a maildir to a host; see wire/flush.py; answered by FLUSHED
+FLUSHED = b"T"  # from worker: how that ended
 # the payloads of these six are made and read in wire/mailbox.py
 OPEN = b"o"  # to worker: open the maildir of local NUL maildir; answered by LISTING or REFUSAL
 LISTING = b"O"  # from worker: a handle, then `name NUL size NUL` for each message, oldest first

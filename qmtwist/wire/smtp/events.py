@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from qmtwist.mail.envelope import Envelope
@@ -29,6 +30,13 @@ class Terms(NamedTuple):
     ehlo: bytes
     goodbye: Reply
     is_slowing: bool
+    etrn: Callable[[bytes], Reply] | None = None  # what answers ETRN for a node, and begins to send; None: nobody does
+
+    def with_etrn(self, etrn: Callable[[bytes], Reply]) -> Terms:
+        """The same with ETRN offered. (RFC 1985)"""
+        start = self.ehlo.rindex(b"250 ")
+        ehlo = self.ehlo[:start] + b"250-ETRN\r\n" + self.ehlo[start:]
+        return self._replace(ehlo=ehlo, etrn=etrn)
 
 
 def make_terms(greeting: bytes, limits: Limits, is_slowing: bool = True) -> Terms:

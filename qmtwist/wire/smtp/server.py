@@ -279,6 +279,17 @@ class ServerSession:
         if not self._is_idling():
             self._say(replies.VERIFY)
 
+    def _etrn(self, argument: bytes) -> Event | None:
+        if self._terms.etrn is None:
+            return self._refuse(b"ETRN " + argument, replies.UNIMPLEMENTED)
+        if self._sender is not None:
+            return self._refuse(b"ETRN", replies.NOT_NOW)  # RFC 1985 §5.2: not in a transaction
+        if not argument.strip(b"@# "):
+            return self._refuse(b"ETRN", replies.NO_NODE)
+        if not self._is_idling():
+            self._say(self._terms.etrn(argument.strip()))
+        return None
+
     def _quit(self, argument: bytes) -> None:
         self._say(self._terms.goodbye)
         self._close(b"quit")
@@ -369,5 +380,6 @@ _COMMANDS: dict[bytes, Callable[[ServerSession, bytes], Event | None]] = {
     b"NOOP": ServerSession._noop,
     b"HELP": ServerSession._help,
     b"VRFY": ServerSession._vrfy,
+    b"ETRN": ServerSession._etrn,
     b"QUIT": ServerSession._quit,
 }
