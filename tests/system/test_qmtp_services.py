@@ -1,13 +1,11 @@
-"""QMTP and QMQP as the daemon serves them: real clients, large messages, certificates, sockets, and kills."""
+"""QMTP and QMQP as the daemon serves them: real clients, large messages, certificates, sockets."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
 import socket
-import ssl
 import stat
 import subprocess
 import tempfile
@@ -16,97 +14,37 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.daemon import Daemon, Home, environment, free_port, qmtwist, running
+from tests.support.daemon import Home, environment, qmtwist, running
+from tests.support.hub import KINDS, LIMIT_S, Hub, answer_of, anybody, make_home
 from tests.support.package_service import MESSAGE, package, request
 
 pytestmark = pytest.mark.system
 
-LIMIT_S = 30.0
 QMQP_SOURCE = "/usr/sbin/qmqp-source"
 LARGE_MB = int(os.environ.get("QMTWIST_LARGE_MB", "48"))
-KINDS = ("qmtp", "qmtps", "qmqp", "qmqps")
 GROWTH_KB = 24 * 1024
 
 
-class Hub(Daemon):
-    """A daemon that listens for everything; 127.0.0.1 may use QMQP."""
-
-    def __init__(self, home: Home, directory: str) -> None:
-        self.ports = {kind: free_port() for kind in KINDS}
-        self.socket = f"{directory}/run/qmqp"
-        words = [f"--listen={kind}=tcp:{port}:interface=127.0.0.1" for kind, port in self.ports.items()]
-        super().__init__(home, *words, f"--listen=qmqp=unix:{self.socket}:mode=660")
-
-    def connect(self, kind: str, context: ssl.SSLContext | None = None) -> socket.socket:
-        """A connection to one of its services."""
-        plain = socket.create_connection(("127.0.0.1", self.ports[kind]), timeout=LIMIT_S)
-        return plain if context is None else context.wrap_socket(plain)
-
-    def ask(self, kind: str, data: bytes, context: ssl.SSLContext | None = None) -> bytes:
-        """The first answer to this."""
-        with self.connect(kind, context) as connection:
-            connection.sendall(data)
-            return answer_of(connection)
-
-    def wait_for(self, *words: str, since: int = 0) -> str:
-        """Wait for a line of the log with these words in it."""
-        deadline = time.monotonic() + LIMIT_S
-        while time.monotonic() < deadline:
-            for line in self.log[since:]:
-                if all(word in line for word in words):
-                    return line
-            time.sleep(0.02)
-        raise AssertionError("\n".join(self.log[-40:]))
-
-
-def answer_of(connection: socket.socket) -> bytes:
-    """The netstring that comes; nothing when the connection is closed instead."""
-    said = b""
-    with contextlib.suppress(ConnectionResetError):
-        while not said.endswith(b",") and (piece := connection.recv(1000)):
-            said += piece
-    return said
-
-
-def anybody(certificate: str | None = None) -> ssl.SSLContext:
-    """A client's context that verifies nothing."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if certificate is not None:
-        context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def directory() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as made:
         os.chmod(made, 0o755)
         yield made
 
 
-@pytest.fixture
-def home(directory: str) -> Home:
-    made = Home(directory)
-    made.make()
-    made.write("control/tcprules.qmqp", "127.0.0.1:allow\n")
-    qmtwist("tlskey", "--home", made.path)
-    os.mkdir(f"{directory}/run")
-    return made
+@pytest.fixture(scope="module")
+def running_hub(directory: str) -> Iterator[Hub]:
+    hub = Hub(make_home(directory), directory)
+    with running(hub):
+        yield hub
 
 
 @pytest.fixture
-def hub(home: Home, directory: str) -> Iterator[Hub]:
-    with running(Hub(home, directory)) as daemon:
-        yield daemon  # type: ignore[misc]
-
-
-def queue_files(home: Home) -> list[str]:
-    """What the queue holds below mess, intd and todo."""
-    found = []
-    for part in ("mess", "intd", "todo", "pid"):
-        for directory, _, names in os.walk(f"{home.path}/queue/{part}"):
-            found += [os.path.join(directory, name) for name in names]
-    return found
+def hub(running_hub: Hub) -> Hub:
+    """One for all, with empty mailboxes."""
+    running_hub.home.write("control/tcprules.qmqp", "127.0.0.1:allow\n")
+    running_hub.empty()
+    return running_hub
 
 
 def test_mail_comes_in_by_all_four_and_is_delivered(hub: Hub) -> None:
@@ -173,46 +111,6 @@ def test_a_length_that_is_a_lie_costs_nothing(hub: Hub) -> None:
     hub.wait_for("in the middle of a message")
 
 
-@pytest.mark.parametrize("size", [1000, 3_000_000])
-@pytest.mark.parametrize("is_hub", [False, True])
-def test_killed_in_the_middle_nothing_is_half_queued(home: Home, directory: str, size: int, is_hub: bool) -> None:
-    hub = Hub(home, directory)
-    hub.start()
-    to = home.address("alice").encode()
-    connection = hub.connect("qmqp")
-    connection.sendall(request(to, message=b"x" * size)[:-10])
-    # it has been read when another, later message is through
-    assert b":Kok " in hub.ask("qmqp", request(to))
-    hub.wait_for_messages("alice", 1)
-    if is_hub:
-        hub.kill()
-        connection.close()
-        hub.start()
-    else:
-        connection.close()
-        hub.wait_for("in the middle of a message")
-    assert b":Kok " in hub.ask("qmqp", request(to))
-    hub.wait_for_messages("alice", 2)
-    hub.stop()
-    assert all(MESSAGE in message for message in home.messages("alice"))  # after a kill perhaps one of them twice
-    left = queue_files(home)
-    # What a kill leaves is a file in mess that nobody has promised anything about; qmail-clean takes it after 36 hours.
-    assert not [path for path in left if "/todo/" in path]
-    assert left == [] or is_hub
-
-
-def test_what_was_acknowledged_before_a_kill_is_delivered_after_it(home: Home, directory: str) -> None:
-    hub = Hub(home, directory)
-    hub.start()
-    to = home.address("alice").encode()
-    for message in (b"small\n", b"large\n" * 100_000):
-        assert b":Kok " in hub.ask("qmtp", package(to, message=message))
-    hub.kill()
-    hub.start()
-    assert {message.split()[-1] for message in hub.wait_for_messages("alice", 2)} == {b"small", b"large"}
-    hub.stop()
-
-
 def test_a_new_client_and_a_new_certificate_need_no_restart(hub: Hub, directory: str) -> None:
     home, to = hub.home, hub.home.address("alice").encode()
     home.write("control/tcprules.qmqp", "192.0.2.1:allow\n")
@@ -264,31 +162,3 @@ def test_qmail_remote_speaks_qmtps_too(hub: Hub, directory: str) -> None:
         ).stdout  # fmt: skip
         assert said[:1] == letter, said
     assert len(hub.wait_for_messages("alice", 1)) == 1
-
-
-def test_without_a_certificate_the_daemon_says_so_and_does_not_start(home: Home, directory: str) -> None:
-    os.unlink(f"{home.path}/control/servercert.pem")
-    with pytest.raises(AssertionError, match="run qmtwist tlskey"):
-        Hub(home, directory).start()
-
-
-def test_a_stop_in_the_middle_of_a_message_waits_for_its_end(home: Home, directory: str) -> None:
-    hub, to = Hub(home, directory), home.address("alice").encode()
-    hub.start()
-    with hub.connect("qmtp") as connection:
-        connection.sendall(package(to)[:20])
-        assert b":Kok " in hub.ask("qmtp", package(to))  # so the other has been read, too
-        os.kill(hub.pid, signal.SIGTERM)
-        while hub.is_running() and is_listening(hub.ports["qmtp"]):
-            time.sleep(0.01)
-        connection.sendall(package(to)[20:])
-        assert b":Kok " in answer_of(connection)
-        assert connection.recv(1) == b""
-    hub.stop()
-
-
-def is_listening(port: int) -> bool:
-    """Whether somebody takes connections there."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
