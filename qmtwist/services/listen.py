@@ -73,7 +73,7 @@ class Door:
         self._is_closed = is_closed
         self._rules = PeerRules(None, "", clock, log)
         self._access = NO_ACCESS
-        self._connections = self._messages = RateLimit(0, 60)
+        self._connections = self._network_connections = self._messages = RateLimit(0, 60)
         self._total_limit = self._ip_limit = 0
         self._total = 0
         self._by_block: dict[bytes, int] = {}  # bounded by _total_limit
@@ -89,6 +89,8 @@ class Door:
         self._rules = PeerRules(access.directory, self._service.decode(), self._clock, self._log)
         if access.connections_per_minute != self._access.connections_per_minute:
             self._connections = RateLimit(access.connections_per_minute, 60)
+        if access.network_connections_per_minute != self._access.network_connections_per_minute:
+            self._network_connections = RateLimit(access.network_connections_per_minute, 60)
         if access.messages_per_hour != self._access.messages_per_hour:
             self._messages = RateLimit(access.messages_per_hour, 3600)
         self._access = access
@@ -99,7 +101,7 @@ class Door:
         ip = plain_ip(host)
         block = address_block(ip)
         network = network_block(ip)
-        reason = self._full(block, network) or self._too_often(block)
+        reason = self._full(block, network) or self._too_often(block, network)
         if reason:
             self._note(ip, reason)
             return TooMany()
@@ -159,9 +161,14 @@ class Door:
             return b"too many connections of this network"
         return b""
 
-    def _too_often(self, block: bytes) -> bytes:
-        is_fine = self._connections.take(block, self._clock.seconds())
-        return b"" if is_fine else b"too many connections of this address in a minute"
+    def _too_often(self, block: bytes, network: bytes) -> bytes:
+        """Why it comes too soon again; empty: it does not, and has been counted."""
+        now = self._clock.seconds()
+        if not self._connections.take(block, now):
+            return b"too many connections of this address in a minute"
+        if not self._network_connections.take(network, now):
+            return b"too many connections of this network in a minute"
+        return b""
 
     def _wants_more(self, rules: peers.Peers, ip: bytes) -> bool:
         """Whether it depends on the client's name or IDENT; a client of a UNIX socket has neither."""
@@ -182,6 +189,11 @@ class Door:
         if info is not None:
             variables.setdefault(b"TCPREMOTEINFO", info)
         return Peer(ip, port, variables, decision.rule)
+
+    def note_bug(self, trace: str) -> None:
+        """Log a traceback."""
+        for line in trace.splitlines():
+            self._log(b"%s: bug: %s" % (self._service, line.encode("utf-8", "backslashreplace")))
 
     def _note(self, ip: bytes, reason: bytes) -> None:
         now = self._clock.seconds()

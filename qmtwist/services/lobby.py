@@ -39,7 +39,7 @@ class Lobby(TwistedProtocol):
         wire.pauseProducing()
         here = wire.getHost()
         local = (getattr(here, "host", "") or "", getattr(here, "port", 0) or 0)
-        self._door.judge(self._client, local).addCallback(self._judged)
+        self._door.judge(self._client, local).addCallback(self._judged).addErrback(self._fail)
 
     def _judged(self, answer: Peer | Denied) -> None:
         if self._is_over:
@@ -55,6 +55,11 @@ class Lobby(TwistedProtocol):
         name = "wrappedProtocol" if getattr(transport, "wrappedProtocol", None) is self else "protocol"
         setattr(transport, name, session)
         session.makeConnection(transport)
+
+    def _fail(self, bug: Failure) -> None:
+        self._is_over = True
+        self._door.note_bug(bug.getTraceback())
+        cast(Wire, self.transport).abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It has gone, or was sent away."""

@@ -234,6 +234,14 @@ def test_a_client_that_does_not_wait_frees_its_place_and_is_not_served(rules: Pa
     assert isinstance(client.house.protocol("192.0.2.7"), SmtpProtocol)
 
 
+def test_a_bug_while_it_waits_costs_one_connection(rules: Path) -> None:
+    client = Waiting(rules)
+    client.names.hosts[0][-1].errback(ValueError("a bug"))
+    assert client.transport.disconnected and b"ValueError: a bug" in client.house.lines[-1]
+    client.lobby.connectionLost(Failure(ConnectionDone()))
+    assert isinstance(client.house.protocol("192.0.2.7"), SmtpProtocol)
+
+
 def test_a_stop_sends_home_who_waits(rules: Path) -> None:
     client = Waiting(rules)
     ended = client.house.factory.drain(10)

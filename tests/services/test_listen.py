@@ -215,6 +215,15 @@ def test_a_client_comes_so_often_in_a_minute() -> None:
     assert [type(answer) for answer in answers] == [Peer, TooMany]
 
 
+def test_a_network_comes_so_often_in_a_minute() -> None:
+    porch = Porch(total=100, per_ip=100, network_connections_per_minute=2)
+    answers = [porch.door.admit(host, 9) for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.3.1")]
+    assert [type(answer) for answer in answers] == [Peer, Peer, TooMany, Peer]
+    assert porch.lines == [b"smtp: 192.0.2.3 turned away: too many connections of this network in a minute"]
+    porch.clock.advance(30)
+    assert isinstance(porch.door.admit("192.0.2.3", 9), Peer)
+
+
 def test_a_reload_forgets_nothing_that_was_counted() -> None:
     porch = Porch(total=100, per_ip=100, connections_per_minute=1, messages_per_hour=1)
     assert isinstance(porch.door.admit("192.0.2.1", 9), Peer) and porch.door.take_message(b"192.0.2.1")
