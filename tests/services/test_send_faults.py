@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -156,6 +157,34 @@ async def test_a_batch_that_cannot_rest_holds_up_no_other(make_desk: Maker, monk
     assert sorted(number for _, number in desk.running.manager.machine.waiting("local")) == numbers
     await desk.stop()
     assert all(os.path.exists(desk.layout.info(number)) for number in numbers)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_waits_long_for_its_rest_is_not_kept_in_memory(
+    make_desk: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_ready = threading.Event()
+
+    def put_when_ready(*words: Any) -> None:
+        assert is_ready.wait(30)
+        rest.put_to_rest(*words)
+
+    monkeypatch.setattr(ending, "REST_BATCH", 1)
+    monkeypatch.setattr(ending, "put_to_rest", put_when_ready)
+    desk = make_desk(lambda attempt, before: SOFT)
+    numbers = [await queued(desk, JOE) for _ in range(4)]
+    mails = list(desk.running.manager.mail.values())
+    try:
+        await desk.until(lambda: all(one.is_leaving for one in mails))
+        kept = [one.number for one in mails if isinstance(one, mail.JournalMail) and one.content is not None]
+        assert len(kept) == 2, "the one that is written, and the next"
+    finally:
+        is_ready.set()
+    await desk.until(lambda: not desk.running.manager.mail)
+    assert desk.running.manager._kept_bytes == 0
+    texts = {durable.read(desk.layout.mess(number)).partition(b"Subject:")[2] for number in numbers}
+    assert len(texts) == 1
+    assert texts.pop().startswith(b" t\n\nxxx")
 
 
 @pytest_twisted.ensureDeferred

@@ -118,6 +118,8 @@ class Ending:
         """Put it into queue files; many at once, and when they are durable the journal is told."""
         mail.is_leaving = True
         self._waiting.append(mail)
+        if len(self._waiting) > REST_BATCH:  # its turn is far off
+            self._manager.let_go(mail)
         self._rest_some()
 
     def _rest_some(self) -> None:

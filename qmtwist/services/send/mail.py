@@ -54,8 +54,9 @@ class JournalMail:
 
         :raises OSError: the journal cannot be read.
         """
-        if self.content is not None:
-            return self.content
+        content = self.content  # once: another thread may let go of it
+        if content is not None:
+            return content
         return self.place.segment.read(self.content_at, self.size)
 
     def resting(self) -> Resting:

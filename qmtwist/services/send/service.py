@@ -102,8 +102,13 @@ class QueueManager:
         if isinstance(mail, JournalMail):
             self._kept_bytes += mail.size
             if self._kept_bytes > CONTENT_LIMIT_BYTES:
-                mail.content = None
-                self._kept_bytes -= mail.size
+                self.let_go(mail)
+
+    def let_go(self, mail: JournalMail) -> None:
+        """Keep the message in memory no longer: it is read from the journal when it is needed."""
+        if mail.content is not None:
+            mail.content = None
+            self._kept_bytes -= mail.size
 
     def finish(self, mail: Mail) -> None:
         """It has no recipient left."""
