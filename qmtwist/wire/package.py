@@ -19,6 +19,7 @@ from .session import NEED_ANSWER, NEED_DATA, Pause
 
 LENGTH_LIMIT = 200_000_000  # a length above it takes no further digit (qmail-qmtpd)
 LENGTH_BYTES = 100  # that a length and its colon may take: zeros in front are good, but not for ever
+ADDRESS_BYTES = 1000  # an address must be shorter
 MALFORMED = 100
 NO_RESOURCES = 111
 TOO_BIG = b"Dsorry, that message size exceeds my databytes limit (#5.3.4)"
@@ -28,14 +29,14 @@ LOOPING = b"Dtoo many hops, this message is looping (#5.4.6)"
 
 class Limits(NamedTuple):
     """What a session may cost us. 0 means no limit of `databytes` (a message as it is stored) and of `hop_limit` (its
-    Received and Delivered lines); an address must be shorter than `max_address_bytes`. After `max_idle_packages` in a
+    Received and Delivered lines); a recipient must be shorter than `max_address_bytes`. After `max_idle_packages` in a
     row that brought no mail a QMTP session ends.
     """
 
     databytes: int = 0
     max_recipients: int = 1000
     hop_limit: int = 0
-    max_address_bytes: int = 1000
+    max_address_bytes: int = ADDRESS_BYTES
     max_idle_packages: int = 100
 
 
@@ -276,19 +277,20 @@ class PackageSession:
             else:
                 yield NEED_DATA
 
-    def _address(self, length: int) -> Generator[Pause, None, bytes | None]:
-        """The rest of a netstring with an address, and its comma. None: it is too long or has a NUL in it; it is read,
-        but not kept.
+    def _address(self, limit: int) -> Generator[Pause, None, bytes | None]:
+        """A netstring with an address. None: it is not shorter than `limit`, or has a NUL in it; it is read, but not
+        kept.
         """
+        length = yield from self._length()
         parts: list[bytes] = []
         for piece in self._pieces(length):
             if isinstance(piece, Pause):
                 yield piece
-            elif length < self._limits.max_address_bytes:
+            elif length < limit:
                 parts.append(piece)
         yield from self._comma()
         address = b"".join(parts)
-        return None if len(address) < length or b"\0" in address else address
+        return None if length >= limit or b"\0" in address else address
 
     # -- the message
 

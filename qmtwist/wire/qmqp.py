@@ -31,11 +31,12 @@ class QmqpServer(PackageSession):
     def _run(self) -> Steps:
         self._budget = yield from self._length()
         yield from self._message((yield from self._length()), False)
-        sender = yield from self._address((yield from self._length()))
+        limit = self._limits.max_address_bytes
+        sender = yield from self._address(limit)
         is_bad = sender is None
         recipients: list[bytes] = []
         while self._budget:
-            recipient = yield from self._address((yield from self._length()))
+            recipient = yield from self._address(limit)
             if recipient is None:
                 is_bad = True
             elif len(recipients) <= self._limits.max_recipients:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from qmtwist.mail.envelope import Envelope
 
 from .package import (
+    ADDRESS_BYTES,
     NO_RESOURCES,
     TOO_BIG,
     Broken,
@@ -79,7 +80,7 @@ class QmtpServer(PackageSession):
         self._answers, self._recipients = [], []
 
     def _read_sender(self) -> Steps:
-        address = yield from self._address((yield from self._length()))
+        address = yield from self._address(ADDRESS_BYTES)
         fault = BAD_SENDER
         if address is not None:
             yield from self._ask(Question.SENDER, SenderOffered(address))
@@ -100,7 +101,7 @@ class QmtpServer(PackageSession):
         yield from self._comma()
 
     def _read_recipient(self) -> Steps:
-        address = yield from self._address((yield from self._length()))
+        address = yield from self._address(self._limits.max_address_bytes)
         if address is None:
             self._note(BAD_RECIPIENT)
         elif len(self._recipients) >= self._limits.max_recipients:

@@ -68,13 +68,13 @@ class StdioHome:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has hung up
                 for piece in sent:
                     ours.sendall(piece)
+                self.peak_kb = peak_kb(process.pid)
                 if "WAIT" not in environment:
                     ours.shutdown(socket.SHUT_WR)
             said = b""
             with contextlib.suppress(ConnectionResetError):  # it has not read everything
                 while data := ours.recv(65536):
                     said += data
-                    self.peak_kb = peak_kb(process.pid) or self.peak_kb
         self.errors = process.communicate(timeout=20)[1]
         self.status = process.returncode
         return said

@@ -128,6 +128,13 @@ def test_an_address_is_shorter_than_1000_bytes(length: int, answer: bytes) -> No
     assert play(package(b"\na", b"s" * length, b"r")).output == answers(OK if answer is OK else BAD_SENDER)
 
 
+def test_what_is_appended_to_recipients_leaves_senders_alone() -> None:
+    limits = Limits(max_address_bytes=990)
+    assert play(package(b"\na", b"s" * 999, b"r" * 989), limits).output == answers(OK)
+    assert play(package(b"\na", b"s", b"r" * 990, b""), limits).output == answers(CANNOT, OK)
+    assert play(package(b"\na", b"s", b""), Limits(max_address_bytes=-5)).output == answers(CANNOT)
+
+
 def test_the_size_limit_is_of_what_is_stored_and_its_text_wins() -> None:
     limits = Limits(databytes=4)
     assert play(package(b"\n1234", b"s", b"r"), limits).output == answers(OK)
@@ -362,7 +369,7 @@ class Specified:
         header = (b"\n" + message).partition(b"\n\n")[0].lower()
         if len(message) > self.limits.databytes:
             return TOO_BIG
-        if b"\0" in sender or len(sender) >= self.limits.max_address_bytes:
+        if b"\0" in sender or len(sender) >= 1000:
             return BAD_SENDER
         if header.count(b"\nreceived") + header.count(b"\ndelivered") >= self.limits.hop_limit:
             return b"Dtoo many hops, this message is looping (#5.4.6)"

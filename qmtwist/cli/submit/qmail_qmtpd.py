@@ -44,11 +44,10 @@ from qmtwist.agents.packageserver import NO_RESOURCES, QmtpConversation
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.rules.relay import RelayRules, never
-from qmtwist.wire.package import Limits
+from qmtwist.wire.package import ADDRESS_BYTES, Limits
 from qmtwist.wire.qmtpserver import QmtpServer
 
 HOP_LIMIT = 1000  # qmail counts none here; so many is a loop for certain
-ADDRESS_BYTES = 1000
 RELAY_WARNING = b"qmail-qmtpd: warning: no control/rcpthosts: anybody can relay through this host\n"
 
 
