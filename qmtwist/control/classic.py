@@ -146,7 +146,7 @@ CLASSIC: tuple[Row, ...] = (
         "qmqpservers",
         Kind.SERVERS,
         "qmail-qmqpc",
-        "IP addresses of QMQP servers",
+        "IP addresses of QMQP servers, with `:port` where it is not 628",
         Show("QMQP server: ", ".", "No QMQP servers."),
     ),
     _classic_number(
