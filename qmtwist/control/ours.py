@@ -23,14 +23,14 @@ def _remote_lines(name: str, kind: Kind, purpose: str, field: str) -> Row:
     return Row(name, kind, None, REMOTE, purpose, field)
 
 
-def _listener(name: str, service: str, port: int) -> Row:
+def _listener(name: str, service: str, example: str) -> Row:
     """Where a service listens that is off unless somebody wants it."""
     return Row(
         f"listen{name}",
         Kind.ENDPOINTS,
         None,
         service,
-        f"where to listen, such as `tcp:{port}`; an empty file turns the service off",
+        f"where to listen, such as {example}; an empty file turns the service off",
         f"listen.{name}",
         needs_restart=True,
         default_words="off",
@@ -149,10 +149,10 @@ OURS: tuple[Row, ...] = (
         needs_restart=True,
         default_words="off",
     ),
-    _listener("qmqp", "QMQP service", 628),
-    _listener("qmqps", "QMQP service inside TLS", 6280),
-    _listener("qmtp", "QMTP service", 209),
-    _listener("qmtps", "QMTP service inside TLS", 6209),
+    _listener("qmqp", "QMQP service", "`tcp:628` or `unix:/run/qmqp:mode=660`"),
+    _listener("qmqps", "QMQP service inside TLS", "`tcp:6280`"),
+    _listener("qmtp", "QMTP service", "`tcp:209`"),
+    _listener("qmtps", "QMTP service inside TLS", "`tcp:6209`"),
     Row(
         "listensmtp",
         Kind.ENDPOINTS,

@@ -213,10 +213,12 @@ class MailService(Service):
         is_plain = endpoint.startswith(("tcp:", "tcp6:")) and ":backlog=" not in endpoint
         wanted = f"{endpoint}:backlog={BACKLOG}" if is_plain else endpoint
         try:
+            if endpoint.startswith("unix:"):
+                wanted = gate.clear_socket(endpoint)
             server = serverFromString(self.reactor, wanted)  # type: ignore[no-untyped-call]
             recorded = self.recorder.around(service, factory) if service in RECORDED else factory
             server.listen(recorded).addBoth(found.append)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise Refusal(f"{service} cannot listen on {endpoint}: {error}") from error
         if not found or not IListeningPort.providedBy(found[0]):
             reason = found[0].getErrorMessage() if found else "it takes too long"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import socket
+import stat
 import time
 from collections.abc import Iterable
 
@@ -90,6 +93,22 @@ def lock(layout: Layout) -> tuple[int, ...]:
         time.sleep(LOCK_PAUSE_S)  # the agent of a server that was killed may be giving the queue back
     unlock(held)
     raise Refusal("qmail-send is already running")
+
+
+def clear_socket(endpoint: str) -> str:
+    """Remove the socket of a `unix:` endpoint that a server left which was killed; the endpoint to listen on.
+
+    Twisted would know the old server by a process id, which may be somebody else's by now.
+    """
+    words = endpoint.split(":")
+    path = next((word.removeprefix("address=") for word in words[1:] if "=" not in word or word[:8] == "address="), "")
+    with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
+        if path and stat.S_ISSOCK(os.lstat(path).st_mode):
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                os.unlink(path)
+    return endpoint if "lockfile=" in endpoint else f"{endpoint}:lockfile=0"
 
 
 def unlock(held: Iterable[int]) -> None:
