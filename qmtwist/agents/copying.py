@@ -9,6 +9,7 @@ from typing import NoReturn, Protocol
 
 from . import pathexec
 
+_TROUBLE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 PIECE_BYTES = 4096  # PIPE_BUF: a descriptor that is ready takes so many without blocking
 
 
@@ -91,15 +92,16 @@ class Flow:
 def run(flows: Iterable[Flow], deciding: Flow) -> None:
     """Until the deciding flow is over. Of flows that are ready at once the first comes first."""
     while not deciding.is_over:
-        poll, waiting = select.poll(), []
-        for flow in flows:
-            wanted = flow.wants()
-            if wanted is not None:
-                waiting.append((flow, wanted[0]))
-                poll.register(*wanted)
-        ready = {descriptor for descriptor, _ in poll.poll()}
-        for flow, descriptor in waiting:
-            if descriptor in ready:
+        waiting = [(flow, *wanted) for flow in flows if (wanted := flow.wants()) is not None]
+        masks: dict[int, int] = {}
+        for _, descriptor, event in waiting:  # a socket may be the source of one and the sink of another
+            masks[descriptor] = masks.get(descriptor, 0) | event
+        poll = select.poll()
+        for descriptor, mask in masks.items():
+            poll.register(descriptor, mask)
+        ready = dict(poll.poll())
+        for flow, descriptor, event in waiting:
+            if ready.get(descriptor, 0) & (event | _TROUBLE):
                 flow.step()
 
 

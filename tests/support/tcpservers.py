@@ -55,7 +55,7 @@ class TcpServer:
         if self._errors.closed:
             return self._last
         # not by seeking: the programs share the position in the file
-        with open(f"/proc/self/fd/{self._errors.fileno()}", encoding="latin-1") as stream:
+        with open(f"/proc/self/fd/{self._errors.fileno()}", encoding="latin-1", newline="") as stream:
             return stream.read()
 
     def stop(self) -> int:

@@ -130,7 +130,8 @@ def test_a_large_message_passes_within_the_memory_that_softlimit_recommends(town
 def test_pop3_is_served_as_the_faq_says(town: Place) -> None:
     town.run("qmtwist", "passwd", "--home", town.path, "--stdin", "joe", text="joe-password\n")
     words = ["qmail-popup", "pop.example", "qmtwist-checkpassword", "qmail-pop3d", "Maildir"]
-    town.file("joe", "Maildir/new/1000.a", "Subject: hello\n\nbody\n")
+    path = town.file("joe", "Maildir/new/1000.a", "Subject: hello\n\nbody\n")
+    os.utime(path, (1000, 1000))
     chain = [town.program(word) if word.startswith("qm") else word for word in words]
     with town.server("tcpserver", "-1", "-R", "-H", "-l", "0", "127.0.0.1", "0", *chain) as server:
         client = poplib.POP3("127.0.0.1", server.port, timeout=LIMIT_S)
