@@ -33,7 +33,7 @@ from .settling import Settling
 
 SLEEP_SYSFAIL_S = 123  # failures of bookkeeping are tried again after this
 NOTE_DELAY_S = 0.2  # the longest that an end mark waits for a commit to ride with
-CONTENT_LIMIT_BYTES = 64 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
+CONTENT_LIMIT_BYTES = 32 * 1024 * 1024  # of messages kept in memory; beyond it they are read from the journal
 CROWD = 20_000  # messages in motion, above which what is set aside rests in files
 OPENED_IN_A_ROW, OPENING_S = 64, 0.02  # messages, seconds; then others may use the reactor
 
