@@ -10,6 +10,7 @@ from qmtwist.rules.autoturn import domain_matches
 from qmtwist.store.queue import records
 from qmtwist.store.queue.layout import Layout
 
+from .send.mail import JournalMail
 from .send.queue import Queue
 
 
@@ -25,10 +26,20 @@ class QueueRetries:
         if self._is_searching or self._queue.manager.machine.is_stopping:
             return False
         self._is_searching = True
+        self._hasten_resting(node)
         numbers = [number for _, number in self._queue.manager.machine.waiting("remote")]
         found = self._queue.spool.run(_matching, self._queue.layout, numbers, node)
         found.addCallbacks(self._found, self._failed)
         return True
+
+    def _hasten_resting(self, node: bytes) -> None:
+        """What is just being put to rest is due as soon as it is."""
+        manager = self._queue.manager
+        for mail in manager.mail.values():
+            if isinstance(mail, JournalMail) and "remote" in mail.retry_at:
+                recipients = [found.address for found in mail.listed() if found.channel == b"remote"]
+                if any(domain_matches(node, split(address)[1] or b"") for address in recipients):
+                    mail.retry_at["remote"] = manager.now()
 
     def _found(self, numbers: list[int]) -> None:
         self._is_searching = False

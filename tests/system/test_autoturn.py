@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import smtplib
 import socket
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.daemon import Daemon, Home, environment, mail_owner, running
-from tests.support.peers import Peer, QmtpPeer
+from tests.support.peers import Peer, QmtpPeer, stall
 
 pytestmark = pytest.mark.system
 
@@ -27,13 +28,9 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.fixture
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(open_directory: str) -> Home:
     """The recipe of serialmail: a virtual domain whose mail goes into a maildir named after the client."""
-    top = tmp_path_factory.mktemp("turn")
-    for directory in (top, *top.parents):
-        if directory.stat().st_uid == os.geteuid() and str(directory) != "/":
-            directory.chmod(directory.stat().st_mode | 0o055)
-    made = Home(str(top), ("alice",))
+    made = Home(open_directory, ("alice",))
     made.make()
     uid, gid = mail_owner()
     turn = f"{made.path}/autoturn"
@@ -140,11 +137,11 @@ def test_etrn_is_for_the_client_whose_mail_it_is(home: Home, peer: Peer) -> None
     home.write("control/autoturn", f"{CLIENT}:{CLIENT}:{peer.port}\n")
     with running(Daemon(home)) as daemon:
         deposit(daemon, "Subject: one\n\none\n")
-        answers = connect(
-            daemon, "HELO c", "ETRN", "ETRN other.dom", "MAIL FROM:<>", "ETRN virt.dom", "RSET", "ETRN virt.dom"
-        )
-        assert [answer[:3] for answer in answers[2:8]] == ["501", "459", "250", "503", "250", "250"]
-        assert answers[7] == "250 OK, queuing for node virt.dom started"
+        answers = connect(daemon, "HELO c", "ETRN", "ETRN other.dom", "MAIL FROM:<>", "ETRN virt.dom")
+        assert [answer[:3] for answer in answers[2:6]] == ["501", "459", "250", "503"]
+        # the end of a session before may have begun a run
+        began = "250 OK, queuing for node virt.dom started"
+        until(lambda: connect(daemon, "HELO c", "ETRN virt.dom")[2] == began, daemon)
         until(lambda: not waiting(home), daemon)
         assert peer.recipients() == [b"joe@virt.dom"]
 
@@ -164,8 +161,6 @@ def test_a_rule_lets_a_client_have_a_domains_queue_tried_now(home: Home, peer: P
             client.sendmail("ann@x.example", ["joe@far.dom"], "Subject: one\n\none\n")
         until(lambda: [line for line in daemon.log if "deferral" in line], daemon)
         del peer.acts["greeting"]
-        # until it rests in files it is not found
-        until(lambda: any(names for _, _, names in os.walk(f"{home.path}/queue/remote")), daemon)
         answers = connect(daemon, "HELO c", "ETRN other.dom", "ETRN far.dom")
         assert answers[2][:3] == "459"
         assert answers[3] == "252 OK, pending messages for node far.dom started"
@@ -188,3 +183,39 @@ def test_the_sessions_of_listed_clients_are_in_the_log_without_passwords(home: H
         assert any(" < HELO c " in line for line in recorded) and any(" > 220 " in line for line in recorded)
         assert any(" < PASS ****** " in line for line in recorded)
         assert not [line for line in recorded if "alice-password" in line or "c2Vj" in line]
+
+
+def test_while_another_process_holds_the_lock_nothing_is_sent(home: Home, peer: Peer) -> None:
+    home.write("control/autoturn", f"{CLIENT}:{CLIENT}:{peer.port}\n")
+    with running(Daemon(home)) as daemon:
+        deposit(daemon, "Subject: one\n\none\n")
+        with open(f"{home.path}/autoturn/{CLIENT}/seriallock", "ab") as lock:
+            os.chown(lock.name, *mail_owner())
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            connect(daemon)
+            until(lambda: [line for line in daemon.log if "another process is sending it" in line], daemon)
+            assert (len(waiting(home)), peer.connections) == (1, 0)
+        connect(daemon)
+        until(lambda: not waiting(home), daemon)
+
+
+def test_one_run_at_a_time_and_a_stop_does_not_wait_for_it(home: Home, peer: Peer) -> None:
+    home.write("control/autoturn", f"{CLIENT}:{CLIENT}:{peer.port}\n")
+    peer.acts["greeting"] = stall
+    with running(Daemon(home)) as daemon:
+        deposit(daemon, "Subject: one\n\none\n")
+        connect(daemon)
+        until(lambda: peer.connections, daemon)
+        answers = connect(daemon, "HELO c", "ETRN virt.dom")
+        assert answers[2] == "458 Unable to queue messages for node virt.dom (#4.3.2)"
+        began = time.monotonic()
+        daemon.stop()
+        assert time.monotonic() - began < 15
+    assert (len(waiting(home)), peer.connections) == (1, 1)
+
+
+def test_a_maildir_that_is_not_there_is_said_in_the_log(home: Home, peer: Peer) -> None:
+    home.write("control/autoturn", f"{CLIENT}:autoturn-{CLIENT}-=nowhere:{peer.port}\n")
+    with running(Daemon(home)) as daemon:
+        connect(daemon)
+        until(lambda: [line for line in daemon.log if "nowhere: file does not exist" in line], daemon)
