@@ -1,0 +1,134 @@
+"""Every command of the pages about tcpserver, QMTP, QMQP and null clients works, typed in order.
+
+In a network of its own, where the ports are free and 192.0.2.x answers, and with qmail's accounts. Only the paths are
+others: /var/qmail and what the pages put into /etc are in the test's directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.daemon import TOP, environment
+from tests.support.network import private_network
+from tests.support.processes import kill_all, tree
+from tests.support.town import Town, town
+
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.root]
+
+BLOCK = re.compile(r"^(## [^\n]*)|^```console\n(.*?)^```$", re.M | re.S)
+LIMIT_S = 20.0
+# Said again until they work: what they look for, or talk to, takes a moment to come.
+PATIENT = ("grep", "(echo user", "printf 'To: ", "printf 'Subject: ", "curl", "bin/qmail-remote")
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """The commands of a page in order, each with the heading above it."""
+    found, heading = [], ""
+    with open(f"{TOP}/docs/howto/{page}.md", encoding="utf-8") as stream:
+        for block in BLOCK.finditer(stream.read()):
+            heading = block[1] or heading
+            lines = (block[2] or "").splitlines()
+            assert all(line.startswith("$ ") for line in lines), "a console block shows commands only"
+            found += [(heading, line[2:]) for line in lines]
+    return found
+
+
+class Typist:
+    """Root at a shell on the host of a town; commands below `On the client` mean another home."""
+
+    def __init__(self, place: Town) -> None:
+        self._town = place
+        self._client = f"{place.top}/client"
+        self._etc = f"{place.top}/etc"
+        os.mkdir(self._etc)
+        os.mkdir(f"{place.top}/programs")
+        with open(f"{place.top}/programs/qmtwist", "w", encoding="ascii") as stream:
+            stream.write(f'#!/bin/sh\nexec {sys.executable} -m qmtwist.cli.main "$@"\n')
+        os.chmod(f"{place.top}/programs/qmtwist", 0o755)
+        path = f"{place.top}/programs:{place.path}/bin:{os.path.dirname(sys.executable)}:/usr/sbin:/usr/bin:/sbin:/bin"
+        self._shell: subprocess.Popen[str] = subprocess.Popen(
+            ["/bin/bash", "--norc"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=place.top,
+            env={**environment(), "PATH": path},
+            start_new_session=True,
+            preexec_fn=place.before_exec(),
+        )
+
+    def type(self, heading: str, command: str) -> str:
+        """Type it; it must succeed, some of them after a moment. What was printed."""
+        home = self._client if "On the client" in heading or "Who it comes from" in heading else self._town.path
+        typed = command.replace("/var/qmail", home).replace("/etc/tcp", f"{self._etc}/tcp")
+        typed = typed.replace("/etc/qmqp", f"{self._etc}/qmqp")
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            status, output = self._type_once(typed)
+            if status == 0:
+                break
+            is_worth_it = command.startswith(PATIENT) and time.monotonic() < deadline
+            assert is_worth_it, f"$ {typed}\n{output}[exit {status}]\n{self.log()}"
+            time.sleep(0.1)
+        if command.startswith("twistd"):
+            self.type("", "grep '^status: local' log")
+        return output
+
+    def _type_once(self, command: str) -> tuple[int, str]:
+        assert self._shell.stdin is not None and self._shell.stdout is not None
+        self._shell.stdin.write(f'{{ {command}\n}} </dev/null\necho "@@@ $?"\n')
+        self._shell.stdin.flush()
+        lines: list[str] = []
+        for line in self._shell.stdout:
+            if line.startswith("@@@ "):
+                return int(line.split()[1]), "".join(lines)
+            lines.append(line)
+        raise AssertionError(f"the shell ended at: {command}\n{''.join(lines)}")
+
+    def log(self) -> str:
+        """The end of the server's log."""
+        try:
+            with open(f"{self._town.path}/log", encoding="latin-1") as stream:
+                return stream.read()[-3000:]
+        except FileNotFoundError:
+            return ""
+
+    def leave(self) -> None:
+        """End what runs in the background, then the shell."""
+        kill_all([*tree(self._shell.pid)])
+        self._shell.wait(LIMIT_S)
+        for stream in (self._shell.stdin, self._shell.stdout):
+            assert stream is not None
+            stream.close()
+
+
+@pytest.fixture
+def typist() -> Iterator[Typist]:
+    with private_network(), town("joe", host="mail.example") as place:
+        if not place.is_real:
+            pytest.skip("no private name spaces here")
+        made = Typist(place)
+        try:
+            yield made
+        finally:
+            made.leave()
+
+
+@pytest.mark.parametrize("page", ["tcpserver-and-friends", "qmtp", "qmqp-hub", "null-client"])
+def test_the_commands_of_a_page_work(page: str, typist: Typist) -> None:
+    told = commands(page)
+    assert len(told) >= 8
+    said = {command: typist.type(heading, command) for heading, command in told}
+    if page == "tcpserver-and-friends":
+        assert "allow connection" in next(text for command, text in said.items() if "tcprulescheck" in command)
+    if page == "null-client":
+        assert said["cat /var/qmail/control/qmqpservers"] == "192.0.2.25\n"
+        assert said["qmtwist check --home /var/qmail"] == ""
