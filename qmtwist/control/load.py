@@ -12,8 +12,8 @@ from .settings import (
     AccessSettings,
     DeliverySettings,
     ListenSettings,
-    PackageSettings,
     PopSettings,
+    QmtpSettings,
     SendSettings,
     Settings,
     SmtpSettings,
@@ -82,8 +82,7 @@ def _settings(directory: Directory) -> Settings:
         smtp=_smtp(directory),
         remote=remote.settings(directory),
         pop3=_pop3(directory),
-        qmtp=_packages(directory, "concurrencyqmtp"),
-        qmqp=_packages(directory, "concurrencyqmqp"),
+        qmtp=_qmtp(directory),
         delivery=_deliveries(directory),
         listen=_listen(directory),
     )
@@ -161,11 +160,11 @@ def _pop3(directory: Directory) -> PopSettings:
     )
 
 
-def _packages(directory: Directory, concurrency: str) -> PackageSettings:
-    return PackageSettings(
+def _qmtp(directory: Directory) -> QmtpSettings:
+    return QmtpSettings(
         timeout_s=directory.number("timeoutqmtpd"),
-        concurrency=directory.number(concurrency),
-        concurrencyperip=directory.number("concurrencyperip"),
+        concurrency=directory.number("concurrencyqmtp"),
+        concurrencyqmqp=directory.number("concurrencyqmqp"),
         tlsclients=directory.map("tlsclients"),
     )
 

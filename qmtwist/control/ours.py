@@ -112,7 +112,11 @@ OURS: tuple[Row, ...] = (
     ),
     _number("concurrencypop3", 100, "POP3 service", "POP3 connections at the same time", "pop3.concurrency"),
     _number(
-        "concurrencyqmqp", 100, "QMQP service", "QMQP connections at the same time, in clear or TLS", "qmqp.concurrency"
+        "concurrencyqmqp",
+        100,
+        "QMQP service",
+        "QMQP connections at the same time, in clear or TLS",
+        "qmtp.concurrencyqmqp",
     ),
     _number(
         "concurrencyqmtp", 100, "QMTP service", "QMTP connections at the same time, in clear or TLS", "qmtp.concurrency"

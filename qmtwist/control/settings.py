@@ -15,8 +15,8 @@ __all__ = [
     "AccessSettings",
     "DeliverySettings",
     "ListenSettings",
-    "PackageSettings",
     "PopSettings",
+    "QmtpSettings",
     "RemoteSettings",
     "SendSettings",
     "Settings",
@@ -84,12 +84,12 @@ class SmtpSettings:
 
 
 @attrs.frozen
-class PackageSettings:
-    """The QMTP or the QMQP service."""
+class QmtpSettings:
+    """The QMTP and QMQP services. What they share with SMTP is in its settings."""
 
     timeout_s: int
-    concurrency: int  # connections at the same time, and as many inside TLS
-    concurrencyperip: int
+    concurrency: int  # QMTP connections at the same time, and as many inside TLS
+    concurrencyqmqp: int  # QMQP connections likewise
     tlsclients: Mapping[bytes, bytes]  # pins of the keys of clients, and what to call them
 
 
@@ -137,7 +137,6 @@ class Settings:
     smtp: SmtpSettings
     remote: RemoteSettings
     pop3: PopSettings
-    qmtp: PackageSettings
-    qmqp: PackageSettings
+    qmtp: QmtpSettings
     delivery: DeliverySettings
     listen: ListenSettings

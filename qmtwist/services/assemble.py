@@ -262,11 +262,11 @@ class MailService(Service):
         seen = stamp(self.home, "smtp", "access", "qmtp")
         if seen != self._smtp_stamp:
             self._smtp_stamp = seen
-            self._reread("smtp", "access", "qmtp", "qmqp")
+            self._reread("smtp", "access", "qmtp")
 
     def reread(self) -> None:
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
-        settings = self._reread("access", "smtp", "pop3", "qmtp", "qmqp", "send", "remote")
+        settings = self._reread("access", "smtp", "pop3", "qmtp", "send", "remote")
         self.remote.reload()
         self._report_lists()
         if settings is not None:

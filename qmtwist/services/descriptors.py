@@ -30,7 +30,7 @@ def wanted(settings: Settings) -> int:
 def _package_connections(settings: Settings) -> int:
     """Of each listening service, in clear and inside TLS."""
     listen = settings.listen
-    return settings.qmtp.concurrency * (bool(listen.qmtp) + bool(listen.qmtps)) + settings.qmqp.concurrency * (
+    return settings.qmtp.concurrency * (bool(listen.qmtp) + bool(listen.qmtps)) + settings.qmtp.concurrencyqmqp * (
         bool(listen.qmqp) + bool(listen.qmqps)
     )
 
@@ -57,8 +57,11 @@ def within(settings: Settings, limit: int) -> Settings:
         settings,
         smtp=attrs.evolve(settings.smtp, concurrencyincoming=smtp),
         pop3=attrs.evolve(settings.pop3, concurrency=pop3),
-        qmtp=attrs.evolve(settings.qmtp, concurrency=_share(settings.qmtp.concurrency, left, asked)),
-        qmqp=attrs.evolve(settings.qmqp, concurrency=_share(settings.qmqp.concurrency, left, asked)),
+        qmtp=attrs.evolve(
+            settings.qmtp,
+            concurrency=_share(settings.qmtp.concurrency, left, asked),
+            concurrencyqmqp=_share(settings.qmtp.concurrencyqmqp, left, asked),
+        ),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+import attrs
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
@@ -13,7 +14,7 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 
-from qmtwist.control.settings import AccessSettings, PackageSettings
+from qmtwist.control.settings import AccessSettings
 from qmtwist.logbook import qmtp as logbook
 from qmtwist.wire.package import PackageSession
 
@@ -23,6 +24,16 @@ from .packageclerk import Caller, PackageClerk
 from .packages import FIRST_S, PackageProtocol
 from .sessions import Sessions
 from .smtpclerk import Staff
+
+
+@attrs.frozen
+class PackageSettings:
+    """What one of the services takes from control/."""
+
+    timeout_s: int
+    concurrency: int  # connections at the same time, and as many inside TLS
+    concurrencyperip: int
+    tlsclients: Mapping[bytes, bytes]  # pins of the keys of clients, and what to call them
 
 
 class Terms:

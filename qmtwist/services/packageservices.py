@@ -12,6 +12,7 @@ from qmtwist.control.settings import Settings
 
 from .intls import IncomingTls
 from .ownkey import Unusable
+from .packagefactory import PackageSettings
 from .qmqpd import QmqpFactory
 from .qmtpd import QmtpFactory
 from .smtpclerk import Staff
@@ -75,10 +76,17 @@ class PackageServices:
         return [service.drain(patience_s) for service in (self._qmtp, self._qmqp) if service is not None]
 
     def _apply(self, settings: Settings) -> None:
+        qmtp = settings.qmtp
         if self._qmtp is not None:
-            self._qmtp.configure(settings.qmtp, settings.smtp, settings.access, self._tls)
+            self._qmtp.configure(_of(settings, qmtp.concurrency), settings.smtp, settings.access, self._tls)
         if self._qmqp is not None:
-            self._qmqp.configure(settings.qmqp, settings.smtp.localiphost, settings.access, self._tls)
+            local = settings.smtp.localiphost
+            self._qmqp.configure(_of(settings, qmtp.concurrencyqmqp), local, settings.access, self._tls)
+
+
+def _of(settings: Settings, concurrency: int) -> PackageSettings:
+    qmtp = settings.qmtp
+    return PackageSettings(qmtp.timeout_s, concurrency, settings.smtp.concurrencyperip, qmtp.tlsclients)
 
 
 def _certificate(settings: Settings) -> IncomingTls:

@@ -7,7 +7,7 @@ control/tlsclients lists, or who may write to its UNIX socket.
 from __future__ import annotations
 
 from qmtwist.control import grammar
-from qmtwist.control.settings import AccessSettings, PackageSettings
+from qmtwist.control.settings import AccessSettings
 from qmtwist.wire.package import Limits
 from qmtwist.wire.qmqp import QmqpServer
 from qmtwist.wire.smtp.server import HOP_LIMIT
@@ -15,7 +15,7 @@ from qmtwist.wire.smtp.server import HOP_LIMIT
 from .intls import IncomingTls
 from .listen import NO_ACCESS, Peer
 from .packageclerk import Caller, PackageClerk
-from .packagefactory import PackageFactory
+from .packagefactory import PackageFactory, PackageSettings
 from .smtpclerk import Staff
 
 RECIPIENTS = 100_000  # of one message: mailing lists come this way

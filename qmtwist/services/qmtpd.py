@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from qmtwist.control.settings import AccessSettings, PackageSettings, SmtpSettings
+from qmtwist.control.settings import AccessSettings, SmtpSettings
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules
@@ -20,7 +20,7 @@ from qmtwist.wire.smtp.server import HOP_LIMIT
 from .intls import IncomingTls
 from .listen import NO_ACCESS, Peer
 from .packageclerk import Caller, PackageClerk, Served
-from .packagefactory import PackageFactory
+from .packagefactory import PackageFactory, PackageSettings
 from .smtpclerk import Staff
 from .smtppolicy import SmtpPolicy
 

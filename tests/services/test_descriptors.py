@@ -59,6 +59,6 @@ def test_the_soft_limit_is_raised_as_far_as_the_hard_one() -> None:
 def test_services_that_listen_have_their_share(settings: Settings) -> None:
     listening = attrs.evolve(settings, listen=attrs.evolve(settings.listen, qmtp=("tcp:209",), qmqps=("tcp:6280",)))
     more = descriptors.wanted(listening) - descriptors.wanted(settings)
-    assert more == descriptors.PACKAGE_EACH * (settings.qmtp.concurrency + settings.qmqp.concurrency)
+    assert more == descriptors.PACKAGE_EACH * (settings.qmtp.concurrency + settings.qmtp.concurrencyqmqp)
     few = descriptors.within(listening, descriptors.wanted(listening) // 2)
-    assert few.qmtp.concurrency < settings.qmtp.concurrency and few.qmqp.concurrency < settings.qmqp.concurrency
+    assert few.qmtp.concurrency < settings.qmtp.concurrency and few.qmtp.concurrencyqmqp < settings.qmtp.concurrencyqmqp

@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from qmtwist.control.settings import AccessSettings, PackageSettings
+from qmtwist.control.settings import AccessSettings
 from qmtwist.services.intls import IncomingTls
-from qmtwist.services.packagefactory import Listener
+from qmtwist.services.packagefactory import Listener, PackageSettings
 from qmtwist.services.packages import PackageProtocol
 from qmtwist.services.qmqpd import make_qmqp_service
 from qmtwist.services.qmtpd import make_qmtp_service
