@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import poplib
 import re
+import shutil
 import smtplib
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -73,16 +75,16 @@ class Place(Town):
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    directory = tmp_path_factory.mktemp("ucspi")
-    for path in (directory, directory.parent, directory.parent.parent):
-        path.chmod(0o755)
-    made = Place(str(directory), ("joe",))
+def town() -> Iterator[Place]:
+    directory = tempfile.mkdtemp(prefix="qmtwist-test-", dir="/tmp")
+    os.chmod(directory, 0o755)
+    made = Place(directory, ("joe",))
     try:
         made.prepare()
         yield made
     finally:
         made.close()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
