@@ -50,8 +50,10 @@ class Watch(threading.Thread):
         self._peer, self._ended = peer, threading.Event()
 
     def run(self) -> None:
-        """Until `finish`."""
-        while not self._ended.wait(LOOK_S):
+        """Until `finish`, and once more then."""
+        is_ended = False
+        while not is_ended:
+            is_ended = self._ended.wait(LOOK_S)
             self.peak_kb = max(self.peak_kb, proportional_kb(self._peer.pid))
 
     def finish(self) -> float:
