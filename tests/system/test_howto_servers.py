@@ -132,3 +132,21 @@ def test_the_commands_of_a_page_work(page: str, typist: Typist) -> None:
     if page == "null-client":
         assert said["cat /var/qmail/control/qmqpservers"] == "192.0.2.25\n"
         assert said["qmtwist check --home /var/qmail"] == ""
+
+
+def test_the_run_script_for_supervise_serves_qmtp(typist: Typist) -> None:
+    with open(f"{TOP}/docs/howto/qmtp.md", encoding="utf-8") as stream:
+        (script,) = re.findall(r"^```text\n(#!/bin/sh\n.*?)^```$", stream.read(), re.M | re.S)
+    for command in (
+        "cd /var/qmail",
+        f"cat > run <<'END'\n{script}END",
+        "echo ':allow' | tcprules /etc/tcp.qmtp.cdb /etc/tcp.qmtp.tmp",
+        "sh ./run > log.qmtp &",
+        "grep 'tcpserver: status: 0/40' log.qmtp",
+        "echo 'mail.example:[192.0.2.25]' > control/qmtproutes",
+        "echo 'Subject: hello' > message",
+        "bin/qmail-remote mail.example a@b.example joe@mail.example < message | tr '\\0' '\\n' | grep '^K192.0.2.25 '",
+        "grep 'tcpserver: ok .*:192.0.2.25:209 ' log.qmtp",
+        "kill $!",
+    ):
+        typist.type("", command)
