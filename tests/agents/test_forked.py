@@ -34,11 +34,12 @@ class Nest:
 @pytest.fixture
 def nest() -> Iterator[Nest]:
     handler = signal.getsignal(signal.SIGCHLD)
+    wakeup = signal.set_wakeup_fd(-1)  # the reactor's, which hears by it of the processes of later tests
     nest = Nest()
     yield nest
     nest.children.stop(signal.SIGKILL)
     nest.wait()
-    os.close(signal.set_wakeup_fd(-1))
+    os.close(signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
     os.close(nest.children._alarm)
     os.close(nest.null)
     signal.signal(signal.SIGCHLD, handler)
