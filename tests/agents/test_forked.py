@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+import pytest_twisted
+from twisted.internet import reactor  # noqa: TID251
+from twisted.internet.task import deferLater
 
 from qmtwist.agents.forked import Forked
 from tests.support.localhome import PATIENCE_S
@@ -31,8 +34,14 @@ class Nest:
             self.children.wait(0.1)
 
 
+@pytest_twisted.async_fixture
+async def started() -> None:
+    """The reactor runs, and has taken SIGCHLD: it does so once, before the first test that it plays."""
+    await deferLater(reactor, 0)  # type: ignore[arg-type]
+
+
 @pytest.fixture
-def nest() -> Iterator[Nest]:
+def nest(started: None) -> Iterator[Nest]:
     handler = signal.getsignal(signal.SIGCHLD)
     wakeup = signal.set_wakeup_fd(-1)  # the reactor's, which hears by it of the processes of later tests
     nest = Nest()
