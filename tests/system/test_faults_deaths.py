@@ -126,7 +126,7 @@ def test_a_killed_remote_agent_is_started_again_and_defers(home: Home) -> None:
         words = [home.program("qmail-inject"), "-fann@sender.example", "someone@far.example"]
         subprocess.run(words, input=b"Subject: x\n\nhello\n", check=True, env=environment())
         wait_for(says(daemon, "qmail-rspawn_is_not_running"), daemon)
-        wait_for(lambda: any("qmail-rspawn" in command(pid) for pid in children(daemon.pid)), daemon)
+        wait_for(lambda: any("qmail-rspawn" in command(pid) for pid in tree(daemon.pid)), daemon)
         send(daemon, "one")
         daemon.wait_for_messages("alice", 1)
 
