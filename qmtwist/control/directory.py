@@ -4,43 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
-from . import grammar, remotelines, schema, smtplines
+from . import grammar, plainlines, remotelines, schema, smtplines
+from .complaints import Complaint, Notes
 from .row import Kind, Row
 
 Value = bytes | int | frozenset[bytes] | dict[bytes, bytes] | tuple[bytes, ...] | None
 
 
-class Complaint(NamedTuple):
-    """What is wrong where; `line` counts from 1, 0 is the whole file. The text says what is allowed."""
-
-    name: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        place = f"control/{self.name}" + (f":{self.line}" if self.line else "")
-        return f"{place}: {self.text}"
-
-
-class Complaints(Exception):
-    """The control directory cannot be used; `complaints` has every reason, `warnings` what else was seen."""
-
-    def __init__(self, complaints: tuple[Complaint, ...], warnings: tuple[Complaint, ...] = ()) -> None:
-        super().__init__("; ".join(map(str, complaints)))
-        self.complaints = complaints
-        self.warnings = warnings
-
-
-class Directory:
+class Directory(Notes):
     """One reading of HOME/control: the values found, and all complaints. Lives as long as one `load`."""
 
     def __init__(self, home: str) -> None:
+        super().__init__()
         self.home = home
         self.values: dict[str, Value] = {}  # of the files that exist
-        self.errors: list[Complaint] = []
-        self.warnings: list[Complaint] = []
 
     def read(self, row: Row) -> None:
         """Take one file into `values`, or complain about it."""
@@ -111,116 +89,26 @@ class Directory:
         row = schema.ROWS[name]
         return self.values.get("me", row.default) if row.follows_me else row.default
 
-    # -- parsing with complaints
 
-    def warn(self, row: Row, line: int, text: str) -> None:
-        """Something is taken as it stands, but is probably not meant so."""
-        self.warnings.append(Complaint(row.name, line, text))
-
-    def refuse(self, row: Row, line: int, text: str) -> None:
-        """Nothing can be made of it."""
-        self.errors.append(Complaint(row.name, line, text))
-
-    def parse_line(self, row: Row, data: bytes) -> Value:
-        """One line as it stands."""
-        return grammar.parse_line(data)
-
-    def parse_host(self, row: Row, data: bytes) -> Value:
-        """A host name."""
-        host = grammar.parse_line(data)
-        if b"@" in host or b" " in host or b"\t" in host:
-            self.warn(row, 1, f"{grammar.quoted(host)} does not look like a host name")
-        return host
-
-    def parse_number(self, row: Row, data: bytes) -> Value:
-        """qmail takes anything; for its own files we do too, and warn."""
-        line, number = grammar.parse_line(data), grammar.parse_number(data)
-        complain = self.warn if row.is_classic else self.refuse
-        if number is None:
-            complain(row, 1, f"{grammar.quoted(line)} is no number; {_range(row)}" + _kept(row))
-            return None
-        if not line.isdigit():
-            complain(row, 1, f"{grammar.quoted(line)} is read as {number}")
-        if not row.minimum <= number <= row.maximum:
-            complain(row, 1, f"{number} is out of range; {_range(row)}")
-        return min(max(number, row.minimum), row.maximum)
-
-    def parse_hosts(self, row: Row, data: bytes) -> Value:
-        """A list of host names."""
-        lines = grammar.numbered_lines(data)
-        for number, line in lines:
-            if b"@" in line or b"*" in line or line[:1] in b" \t":
-                self.warn(row, number, f"{grammar.quoted(line)} does not look like a host name and will match nothing")
-        return grammar.parse_names([line for _, line in lines])
-
-    def parse_addresses(self, row: Row, data: bytes) -> Value:
-        """A list of addresses, or of `@host`."""
-        lines = grammar.numbered_lines(data)
-        for number, line in lines:
-            if b"@" not in line:
-                self.warn(row, number, f"{grammar.quoted(line)} has no @; for a whole host write @host")
-        return grammar.parse_names([line for _, line in lines])
-
-    def parse_map(self, row: Row, data: bytes) -> dict[bytes, bytes]:
-        """Lines `key:value`; the last one of a key counts."""
-        lines = grammar.numbered_lines(data)
-        seen: dict[bytes, int] = {}
-        for number, line in lines:
-            key, colon, _ = line.lower().partition(b":")
-            if not colon:
-                self.warn(row, number, f"{grammar.quoted(line)} has no colon and is ignored")
-            elif key in seen:
-                self.warn(row, number, f"{grammar.quoted(key)} stands in line {seen[key]} too; this line wins")
-            seen[key] = number
-        return grammar.parse_map([line for _, line in lines])
-
-    def parse_servers(self, row: Row, data: bytes) -> Value:
-        """A list of servers, with or without port."""
-        return tuple(grammar.parse_list(data))
-
-    def parse_endpoints(self, row: Row, data: bytes) -> Value:
-        """Twisted endpoint descriptions, one a line."""
-        lines = grammar.numbered_lines(data)
-        for number, line in lines:
-            if b":" not in line or line[:1] in b" \t:":
-                self.refuse(row, number, f"{grammar.quoted(line)} is no endpoint; write for example tcp:25")
-        return tuple(line for _, line in lines)
-
-    def parse_delivery(self, row: Row, data: bytes) -> Value:
-        """Delivery instructions, as many lines as there are."""
-        text = grammar.parse_text(data)
-        if not text.strip():
-            self.refuse(row, 0, "is empty and would throw mail away; write ./Mailbox, ./Maildir/ or, to mean it, #")
-        return text
-
-
-PARSERS: dict[Kind, Callable[[Directory, Row, bytes], Value]] = {
-    Kind.HOST: Directory.parse_host,
-    Kind.LINE: Directory.parse_line,
-    Kind.NUMBER: Directory.parse_number,
-    Kind.SWITCH: Directory.parse_number,
-    Kind.HOSTS: Directory.parse_hosts,
-    Kind.ADDRESSES: Directory.parse_addresses,
-    Kind.MAP: Directory.parse_map,
+PARSERS: dict[Kind, Callable[[Notes, Row, bytes], Value]] = {
+    Kind.HOST: plainlines.parse_host,
+    Kind.LINE: plainlines.parse_line,
+    Kind.NUMBER: plainlines.parse_number,
+    Kind.SWITCH: plainlines.parse_number,
+    Kind.HOSTS: plainlines.parse_hosts,
+    Kind.ADDRESSES: plainlines.parse_addresses,
+    Kind.MAP: plainlines.parse_map,
     Kind.ROUTES: remotelines.parse_routes,
     Kind.POLICIES: remotelines.parse_policies,
     Kind.PINS: remotelines.parse_pins,
-    Kind.SERVERS: Directory.parse_servers,
+    Kind.SERVERS: plainlines.parse_servers,
     Kind.IPS: remotelines.parse_addresses,
     Kind.NAMESERVERS: remotelines.parse_nameservers,
     Kind.OUTGOING: remotelines.parse_outgoing,
     Kind.FAMILIES: remotelines.parse_families,
-    Kind.ENDPOINTS: Directory.parse_endpoints,
+    Kind.ENDPOINTS: plainlines.parse_endpoints,
     Kind.BLOCKLISTS: smtplines.parse_blocklists,
     Kind.TURNS: smtplines.parse_turns,
     Kind.CLIENTS: smtplines.parse_clients,
-    Kind.DELIVERY: Directory.parse_delivery,
+    Kind.DELIVERY: plainlines.parse_delivery,
 }
-
-
-def _range(row: Row) -> str:
-    return f"allowed is {row.minimum} to {row.maximum}"
-
-
-def _kept(row: Row) -> str:
-    return f"; the default {row.default!r} is used" if row.is_classic else ""

@@ -6,7 +6,8 @@ import os
 from typing import NamedTuple
 
 from . import grammar, remote, schema
-from .directory import Complaint, Complaints, Directory
+from .complaints import Complaint, Complaints
+from .directory import Directory
 from .remote import load_remote
 from .settings import (
     AccessSettings,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from . import grammar, schema
-from .directory import Complaint, Complaints, Directory
+from .complaints import Complaint, Complaints
+from .directory import Directory
 
 USUAL_CERTIFICATE = "servercert.pem"  # netqmail's TLS patch has both in it
 

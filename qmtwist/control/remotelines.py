@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qmtwist.mail import literal
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules import outgoing, smarthost, tlspolicy
 from qmtwist.wire import nameserver
 
 from . import grammar
+from .complaints import Notes
+from .plainlines import parse_map
 from .row import Row
-
-if TYPE_CHECKING:
-    from .directory import Directory
 
 Lines = tuple[bytes, ...]
 
 
-def parse_routes(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
+def parse_routes(notes: Notes, row: Row, data: bytes) -> dict[bytes, bytes]:
     """`host:relay` or `host:relay:port`, in qmtproutes also with `/tls`.
 
     What qmail takes silently in smtproutes is only warned about.
     """
-    complain = directory.warn if row.is_classic else directory.refuse
+    complain = notes.warn if row.is_classic else notes.refuse
     for number, line in grammar.numbered_lines(data):
         why = smarthost.objection(line.partition(b":")[2], may_be_tls=row.name == "qmtproutes")
         if why:
             complain(row, number, f"{grammar.quoted(line)}: {why}")
-    return directory.parse_map(row, data)
+    return parse_map(notes, row, data)
 
 
-def parse_policies(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
+def parse_policies(notes: Notes, row: Row, data: bytes) -> dict[bytes, bytes]:
     """`domain:policy` for TLS. A line that says nothing would leave its domain unprotected, so it is refused."""
     for number, line in grammar.numbered_lines(data):
         _, colon, policy = line.partition(b":")
@@ -40,60 +37,60 @@ def parse_policies(directory: Directory, row: Row, data: bytes) -> dict[bytes, b
                 raise Malformed("write `domain:policy`")
             tlspolicy.parse_policy(policy)
         except Malformed as error:
-            directory.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
-    return directory.parse_map(row, data)
+            notes.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
+    return parse_map(notes, row, data)
 
 
-def parse_pins(directory: Directory, row: Row, data: bytes) -> dict[bytes, bytes]:
+def parse_pins(notes: Notes, row: Row, data: bytes) -> dict[bytes, bytes]:
     """Keys of clients, each perhaps with a name after a blank: pins in lower case and the names."""
     found: dict[bytes, bytes] = {}
     for number, line in grammar.numbered_lines(data):
         word, _, name = line.partition(b" ")
         pin = tlspolicy.parse_pin(word)
         if pin is None:
-            directory.refuse(row, number, f"{grammar.quoted(word)} is no pin, as `qmtwist tlskey` prints them")
+            notes.refuse(row, number, f"{grammar.quoted(word)} is no pin, as `qmtwist tlskey` prints them")
         else:
             found[pin] = name.strip() or pin[:8]
     return found
 
 
-def parse_outgoing(directory: Directory, row: Row, data: bytes) -> Lines:
+def parse_outgoing(notes: Notes, row: Row, data: bytes) -> Lines:
     """Addresses that mail leaves from, each perhaps with a sender's domain before it."""
     seen: dict[tuple[str, bytes], int] = {}
     for number, line in grammar.numbered_lines(data):
         try:
             family, domain, _ = outgoing.parse_line(line)
         except Malformed as error:
-            directory.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
+            notes.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
             continue
         if (family, domain) in seen:
             first = seen[family, domain]
-            directory.warn(row, number, f"line {first} gives another address of the same kind; this line wins")
+            notes.warn(row, number, f"line {first} gives another address of the same kind; this line wins")
         seen[family, domain] = number
     return tuple(grammar.parse_list(data))
 
 
-def parse_addresses(directory: Directory, row: Row, data: bytes) -> Lines:
+def parse_addresses(notes: Notes, row: Row, data: bytes) -> Lines:
     """IP addresses."""
     for number, line in grammar.numbered_lines(data):
         if literal.parse_address(line) is None:
-            directory.refuse(row, number, f"{grammar.quoted(line)} is no IP address")
+            notes.refuse(row, number, f"{grammar.quoted(line)} is no IP address")
     return tuple(grammar.parse_list(data))
 
 
-def parse_nameservers(directory: Directory, row: Row, data: bytes) -> Lines:
+def parse_nameservers(notes: Notes, row: Row, data: bytes) -> Lines:
     """IP addresses, each perhaps with a port after a blank."""
     for number, line in grammar.numbered_lines(data):
         if nameserver.parse_server(line) is None:
-            directory.refuse(row, number, f"{grammar.quoted(line)}: write `address` or `address port`")
+            notes.refuse(row, number, f"{grammar.quoted(line)}: write `address` or `address port`")
     return tuple(grammar.parse_list(data))
 
 
-def parse_families(directory: Directory, row: Row, data: bytes) -> bytes:
+def parse_families(notes: Notes, row: Row, data: bytes) -> bytes:
     """Kinds of addresses, in order."""
     line = grammar.parse_line(data)
     try:
         outgoing.parse_families(line)
     except Malformed as error:
-        directory.refuse(row, 1, f"{grammar.quoted(line)}: {error.text}")
+        notes.refuse(row, 1, f"{grammar.quoted(line)}: {error.text}")
     return line

@@ -2,52 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules import autoturn, dnsbl
 from qmtwist.rules.clienttable import ClientTable
 from qmtwist.rules.tcprules import BadRule
 
 from . import grammar
+from .complaints import Notes
 from .row import Row
 
-if TYPE_CHECKING:
-    from .directory import Directory
 
-
-def parse_blocklists(directory: Directory, row: Row, data: bytes) -> tuple[bytes, ...]:
+def parse_blocklists(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
     """Options of rblsmtpd. A line that says nothing would let in whom it should keep out, so it is refused."""
     options = dnsbl.Options()
     for number, line in grammar.numbered_lines(data):
         try:
             dnsbl.parse_line(options, line)
         except Malformed as error:
-            directory.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
-    if not options.plan.lists and not directory.errors:
-        directory.warn(row, 0, "names no list: write -r LIST")
+            notes.refuse(row, number, f"{grammar.quoted(line)}: {error.text}")
+    if not options.plan.lists and not notes.errors:
+        notes.warn(row, 0, "names no list: write -r LIST")
     return tuple(grammar.parse_list(data))
 
 
-def parse_turns(directory: Directory, row: Row, data: bytes) -> tuple[bytes, ...]:
+def parse_turns(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
     """Clients whose mail is sent back to them."""
     lines = grammar.numbered_lines(data)
     for number, line in lines:
         try:
             autoturn.Customers([line])
         except Malformed as error:
-            directory.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
+            notes.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
     return tuple(line for _, line in lines)
 
 
-def parse_clients(directory: Directory, row: Row, data: bytes) -> tuple[bytes, ...]:
+def parse_clients(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
     """Addresses of clients."""
     lines = grammar.numbered_lines(data)
     for number, line in lines:
         try:
             ClientTable([line])
         except Malformed as error:
-            directory.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
+            notes.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
     return tuple(line for _, line in lines)
 
 

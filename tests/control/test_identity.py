@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qmtwist.cli.control import tlskey
-from qmtwist.control.directory import Complaints
+from qmtwist.control.complaints import Complaints
 from qmtwist.control.identity import own_pin
 from qmtwist.control.load import load
 from qmtwist.mail.errors import Permanent

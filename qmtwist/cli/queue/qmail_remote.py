@@ -25,7 +25,7 @@ import os
 
 from qmtwist.agents.remote import Delivery, Order, temporary
 from qmtwist.agents.remotemessage import Message
-from qmtwist.control.directory import Complaints
+from qmtwist.control.complaints import Complaints
 from qmtwist.control.remote import load_remote
 from qmtwist.store.deadhosts import DeadHosts
 from qmtwist.store.durable import write_all

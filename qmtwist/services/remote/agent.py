@@ -12,7 +12,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import Logger
 
-from qmtwist.control.directory import Complaints
+from qmtwist.control.complaints import Complaints
 from qmtwist.control.remote import RemoteSettings, load_remote
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.outcome import Outcome, Verdict
