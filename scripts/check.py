@@ -1,6 +1,7 @@
 """Exactly what CI runs: format, lint, types, ladder, tests, recorded cases.
 
-No step stops the others. The last line is `N passed, N failed`: tests, recorded cases and the other steps together.
+The steps stand in lanes that run side by side; no step stops the others, and each is told with its output when it has
+ended. The last line is `N passed, N failed`: tests, recorded cases and the other steps together.
 
     scripts/check            everything
     scripts/check quick      without the slow tests and the recorded cases
@@ -10,79 +11,138 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
+from types import FrameType
+from typing import NamedTuple
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CLOSING = re.compile(r"(\d+) (passed|failed|errors?)\b")
+CLOSING = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
-STEPS = {
-    "format": ["ruff", "format", "--check", "."],
-    "lint": ["ruff", "check", "."],
-    "types": ["mypy"],
-    "ladder": ["lint-imports"],
-    "tests": ["python", "-m", "pytest", "-q"],
-    "recorded cases": ["python", "scripts/vectors.py"],
-}
-COUNTED = ("tests", "recorded cases")
-
-
-def run(command: list[str]) -> tuple[int, str]:
-    """Run a step with its output shown as it comes; its exit status and last line."""
-    path = os.path.join(TOP, ".venv", "bin")
-    environment = {**os.environ, "PATH": path + os.pathsep + os.environ.get("PATH", "/usr/bin:/bin")}
-    command = [os.path.join(path, command[0]), *command[1:]]
-    last = ""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=TOP,
-        env=environment,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            last = line.strip() or last
-    return process.returncode, last
+PYTEST = ["python", "-m", "pytest", "-q", "--durations=15"]
+APART = ["tests/system", "tests/torture"]
+# Plain test runs over separate directories: what waits for daemons and time limits leaves the processor to the others.
+LANES = (
+    {
+        "format": ["ruff", "format", "--check", "."],
+        "lint": ["ruff", "check", "."],
+        "types": ["mypy"],
+        "ladder": ["lint-imports"],
+        "recorded cases": ["python", "scripts/vectors.py"],
+    },
+    {"tests": [*PYTEST, "tests", *(f"--ignore={place}" for place in APART)]},
+    {"system tests": [*PYTEST, *APART]},
+)
+COUNTED = ("tests", "system tests", "recorded cases")
 
 
-def count(name: str, status: int, last: str) -> tuple[int, int]:
-    """How many passed and failed in a step, by its closing line if it has one."""
+class Tally(NamedTuple):
+    """How a step or several came out, and the names of those that failed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    unhappy: tuple[str, ...] = ()
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together."""
+        return Tally(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def count(name: str, status: int, output: str) -> Tally:
+    """What a step's exit status and its closing line, if it has one, say."""
+    last = output.rstrip().rpartition("\n")[2]
     numbers = {word.rstrip("s"): int(number) for number, word in CLOSING.findall(last)}
     passed, failed = numbers.get("passed", 0), numbers.get("failed", 0) + numbers.get("error", 0)
     if name not in COUNTED or not numbers:
         passed, failed = int(status == 0), int(status != 0)
-    return passed, max(failed, int(status != 0))
+    failed = max(failed, int(status != 0))
+    return Tally(passed, failed, numbers.get("skipped", 0), (name,) if failed else ())
+
+
+class Lanes:
+    """Runs every lane in a thread of its own."""
+
+    def __init__(self, lanes: list[dict[str, list[str]]]) -> None:
+        self.total = Tally()
+        self._printing = threading.Lock()
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._is_stopped = False
+        self._threads = [threading.Thread(target=self._run_lane, args=(lane,)) for lane in lanes]
+
+    def run(self) -> Tally:
+        """Run them all to the end."""
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            thread.join()
+        return self.total
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Begin no other step, and interrupt those that run: they tidy up as after Ctrl-C."""
+        self._is_stopped = True
+        for process in list(self._processes):
+            process.send_signal(signal.SIGINT)
+
+    def _run_lane(self, lane: dict[str, list[str]]) -> None:
+        for name, command in lane.items():
+            if self._is_stopped:
+                tally = Tally(failed=1, unhappy=(f"{name} (not run)",))
+            else:
+                tally = self._run_step(name, command)
+            with self._printing:
+                self.total = self.total.plus(tally)
+
+    def _run_step(self, name: str, command: list[str]) -> Tally:
+        """Run one, then print what it said."""
+        path = os.path.join(TOP, ".venv", "bin")
+        environment = {**os.environ, "PATH": path + os.pathsep + os.environ.get("PATH", "/usr/bin:/bin")}
+        started = time.monotonic()
+        with subprocess.Popen(
+            [os.path.join(path, command[0]), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=TOP,
+            env=environment,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            self._processes.add(process)
+            output, _ = process.communicate()
+            self._processes.discard(process)
+        tally = count(name, process.returncode, output)
+        verdict = "FAILED" if tally.failed else "passed"
+        with self._printing:
+            print(f"\n== {name}: {' '.join(command)}\n{output.rstrip()}", flush=True)
+            print(f"== {name}: {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
+        return tally
 
 
 def main(arguments: list[str]) -> int:
     """Run the steps; 0 only if all of them were content."""
-    steps = dict(STEPS)
+    lanes = [dict(lane) for lane in LANES]
     if arguments == ["quick"]:
-        del steps["recorded cases"]
-        steps["tests"] = [*steps["tests"], "-m", "not slow"]
+        for lane in lanes:
+            lane.pop("recorded cases", None)
+            lane.update({name: [*command, "-m", "not slow"] for name, command in lane.items() if "pytest" in command})
     elif arguments:
         print(__doc__)
         return 2
-    passed = failed = 0
-    unhappy = []
-    for name, command in steps.items():
-        print(f"\n== {name}: {' '.join(command)}", flush=True)
-        started = time.monotonic()
-        status, last = run(command)
-        good, bad = count(name, status, last)
-        passed, failed = passed + good, failed + bad
-        if bad:
-            unhappy.append(name)
-        print(f"== {name}: {'FAILED' if bad else 'passed'} ({time.monotonic() - started:.1f} s)", flush=True)
-    print(f"\nqmtwist: {'FAILED: ' + ', '.join(unhappy) if unhappy else 'every step passed'}")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    running = Lanes(lanes)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, running.stop)
+    print(f"running side by side: {'; '.join(', '.join(lane) for lane in lanes)}", flush=True)
+    total = running.run()
+    skipped = f"; {total.skipped} skipped" if total.skipped else ""
+    verdict = f"FAILED: {', '.join(total.unhappy)}" if total.unhappy else "every step passed"
+    print(f"\nqmtwist: {verdict}{skipped}")
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
 
 
 if __name__ == "__main__":
