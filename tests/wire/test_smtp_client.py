@@ -131,25 +131,31 @@ def test_a_refused_recipient_leaves_the_others_alone() -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("is_polite", [True, False])
-def test_data_that_was_sent_ahead_for_nobody_ends_with_an_empty_message(
-    answers: bytes, report: bytes, is_polite: bool
+def test_data_that_was_sent_ahead_for_nobody_and_refused_leaves_the_connection_to_others(
+    answers: bytes, report: bytes
 ) -> None:
-    refused, accepted = greeted(OFFERS, letter(), letter()), greeted(OFFERS, letter(), letter())
-    first = refused.receive(answers + b"503 RCPT first\r\n")
-    assert accepted.receive(answers + b"354 go\r\n") == b".\r\n"
-    # the message of nobody was taken: that delivers nothing
-    second = accepted.receive(b"250 kept\r\n" if is_polite else b"554 no recipients\r\n")
-    assert reports(refused) == reports(accepted) == [report]
-    assert first.endswith(b"DATA\r\n") and second.endswith(b"DATA\r\n")
-    assert (refused.bodies, accepted.bodies) == ([], [])
+    sender = greeted(OFFERS, letter(), letter())
+    assert sender.receive(answers + b"503 RCPT first\r\n").endswith(b"DATA\r\n")
+    assert (reports(sender), sender.lost) == ([report], None)
 
 
-def test_a_refused_sender_sends_no_message_even_to_recipients_that_were_accepted() -> None:
-    sender = greeted(OFFERS, letter())
-    assert sender.receive(b"550 bad\r\n250 ok\r\n354 go\r\n") == b".\r\n"
-    sender.receive(b"250 kept\r\n")
-    assert reports(sender) == [b"DConnected to 192.0.2.1 but sender was rejected.\nRemote host said: 550 bad\n\0"]
+@pytest.mark.parametrize(
+    ("answers", "report"),
+    [
+        (b"550 bad\r\n503 x\r\n", b"DConnected to 192.0.2.1 but sender was rejected.\nRemote host said: 550 bad\n\0"),
+        (b"450 bad\r\n250 ok\r\n", b"ZConnected to 192.0.2.1 but sender was rejected.\nRemote host said: 450 bad\n\0"),
+        (
+            b"250 ok\r\n450 no\r\n",
+            b"s192.0.2.1 does not like recipient.\nRemote host said: 450 no\n\0DGiving up on 192.0.2.1.\n\0",
+        ),
+    ],
+)
+@pytest.mark.parametrize("rest", [b"", b"250 kept\r\n"])
+def test_who_wants_a_message_for_nobody_gets_not_even_an_empty_one(answers: bytes, report: bytes, rest: bytes) -> None:
+    sender = greeted(OFFERS, letter(), letter())
+    assert sender.receive(answers + b"354 go\r\n" + rest) == b""
+    assert (reports(sender), sender.bodies) == ([report], [])
+    assert sender.lost == Lost(sender.results[0], False)
 
 
 @pytest.mark.parametrize("hello", [PLAIN, OFFERS])

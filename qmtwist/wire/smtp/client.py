@@ -33,12 +33,12 @@ from .clientreplies import ReplyStream, parse_ehlo, shown
 __all__ = ["ClientSession", "Tls"]
 
 # Which reply is due, or what is. Plain numbers: they index the table of what to do at the end of this module.
-_GREETING, _EHLO, _HELO, _STARTTLS, _RSET, _MAIL, _RCPT, _DATA, _BODY, _FINAL, _EMPTY = range(11)
-_TLS, _READY, _OVER = 11, 12, 13  # no reply is due
+_GREETING, _EHLO, _HELO, _STARTTLS, _RSET, _MAIL, _RCPT, _DATA, _BODY, _FINAL = range(10)
+_TLS, _READY, _OVER = 10, 11, 12  # no reply is due
 
 _WAITS: Final = (
     Wait.GREETING, Wait.HELLO, Wait.HELLO, Wait.HELLO, Wait.MAIL, Wait.MAIL, Wait.RCPT, Wait.DATA, Wait.BLOCK,
-    Wait.FINAL, Wait.FINAL, Wait.TLS, Wait.NOTHING, Wait.NOTHING,
+    Wait.FINAL, Wait.TLS, Wait.NOTHING, Wait.NOTHING,
 )  # fmt: skip
 
 _SEND_BODY: Final = SendBody()
@@ -301,10 +301,9 @@ class ClientSession:
                 self._state = _BODY
                 self._held_bytes = BLOCK_BYTES if self._output else 0  # commands are not kept back
                 return _SEND_BODY
-            # RFC 2920 §3.1: DATA was sent ahead and no recipient accepted; the message is an empty one
-            self._output.append(b".\r\n")
-            self._state = _EMPTY
-            return None
+            # RFC 2920 §3.1 asks for a lone dot where DATA was sent ahead for nobody. A server that lost count could
+            # deliver that as an empty message; one whose end never came it cannot (RFC 5321 §4.1.1.10)
+            return self._lose(attempt.failed(), False)
         if not attempt.is_wanted:
             return self._end(attempt.failed())
         text = b"%s failed on DATA command.\n" % self._address + self._replies.quoted
@@ -325,9 +324,6 @@ class ClientSession:
             return self._give_up(b"it spoke out of turn.")
         self._needs_reset = False
         return self._end(self._attempt.result(b"K", accepted(self._address, shown(self._replies.said))))
-
-    def _on_empty(self) -> Event | None:
-        return self._end(self._attempt.failed())
 
     # -- how it ends
 
@@ -368,7 +364,7 @@ class ClientSession:
 
     def _abandon(self, text: bytes, may_try_next_host: bool) -> Event:
         attempt, state = self._attempt, self._state
-        if state >= _MAIL and (attempt.is_refused or (state in (_DATA, _EMPTY) and not attempt.is_wanted)):
+        if state >= _MAIL and (attempt.is_refused or (state == _DATA and not attempt.is_wanted)):
             return self._lose(attempt.failed(), False)
         return self._lose(attempt.result(b"Z", text), may_try_next_host)
 
@@ -395,5 +391,5 @@ class ClientSession:
 _STEPS: Final = (
     ClientSession._on_greeting, ClientSession._on_ehlo, ClientSession._on_helo, ClientSession._on_starttls,
     ClientSession._on_rset, ClientSession._on_mail, ClientSession._on_rcpt, ClientSession._on_data,
-    ClientSession._on_body, ClientSession._on_final, ClientSession._on_empty,
+    ClientSession._on_body, ClientSession._on_final,
 )  # fmt: skip
