@@ -15,6 +15,7 @@ from qmtwist.services.remote.agent import Agent
 from qmtwist.wire import remoteorder, spawn
 from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.spawn import Frame
+from tests.support.peers import Peer
 
 LIMIT_S = 20.0
 MESSAGE = b"Subject: t\n\nbody\n"
@@ -122,3 +123,9 @@ class RemoteDesk:
 
     def _ended(self) -> None:
         self.has_ended = True
+
+
+def all_to(*servers: Peer) -> str:
+    """Routes: dN.example to the Nth server, everything else to the first."""
+    lines = [f"d{number}.example:{server.route}" for number, server in enumerate(servers)]
+    return "\n".join([*lines, f":{servers[0].route}"])
