@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
@@ -59,11 +60,15 @@ def give_queue_away(queue: str, uid: int, gid: int) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on at this moment.
+
+    None of those that the kernel itself hands out: somebody else could be given it before it is used.
+    """
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            port = 10000 + secrets.randbelow(22000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Home:
