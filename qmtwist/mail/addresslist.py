@@ -4,7 +4,11 @@ A field is cut into tokens, its addresses are handed to a rewriting function, an
 grammar is qmail's, which takes a good deal more than the standard: dots in names, missing commas, old routes. A list is
 read from right to left, because in that direction it is always clear what a word belongs to.
 
-Time and memory are proportional to the field; nothing recurses, however deep the parentheses go.
+Everything that reads addresses cuts them with `tokenize`; who reads lists of another kind walks over its tokens:
+`rewrite_list` and `addresses` for header fields, `loose_addresses` for .forward and aliases files.
+
+Time and memory are proportional to the field, and a field has at most `LIMIT_TOKENS`; nothing recurses, however deep
+the parentheses go.
 
 >>> field = tokenize(b"To: Joe (that one) <joe@host>, ann@host")
 >>> format_tokens(rewrite_list(field, lambda address: address + tokenize(b".example")))
@@ -13,26 +17,25 @@ b'To: Joe (that one) <joe@host.example>, ann@host.example\n'
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from .errors import Malformed
+from .shapes import Callable, Iterator, NamedTuple
 
 ATOM, QUOTED, LITERAL, COMMENT = b"a", b"q", b"l", b"c"
 DOT, COMMA, AT, LEFT, RIGHT, COLON, SEMICOLON = b".", b",", b"@", b"<", b">", b":", b";"
-_WORDS = frozenset((ATOM, QUOTED, LITERAL))
+WORDS = frozenset((ATOM, QUOTED, LITERAL))
 _TEXTS = frozenset((ATOM, QUOTED, LITERAL, COMMENT))
+_SEPARATORS = frozenset((COMMA, COLON, SEMICOLON))
 _PHRASE = frozenset((COMMENT, ATOM, QUOTED, AT, DOT))
 
-_SPECIALS = frozenset(b".,@<>:;")
+_SPECIALS = b".,@<>:;"
 _BLANKS = frozenset(b" \t\r\n")
-_CLOSINGS = {ord("("): ord(")"), ord("["): ord("]"), ord('"'): ord('"')}
-_BACKSLASH = ord("\\")
-_ENDS_ATOM = _SPECIALS | _BLANKS | frozenset(_CLOSINGS)
-_ATOM_ONLY = bytes(byte for byte in range(32, 127) if byte not in b")]\\")
+_BACKSLASH, _OPENING = ord("\\"), ord("(")
+# What an atom is made of; anything else in one came with a backslash, and as an atom would be read as something else.
+_ATOM_ONLY = bytes(byte for byte in range(33, 127) if byte not in b")]\\" + _SPECIALS)
 _ESCAPED = b'"[]()\\\r\n'
 
 WIDTH = 78
+LIMIT_TOKENS = 2_000_000  # about 250 MB; a hundred thousand recipients need half of that
 
 
 class Token(NamedTuple):
@@ -42,73 +45,120 @@ class Token(NamedTuple):
     text: bytes = b""
 
 
+class TooLong(Malformed):
+    """More tokens than anybody means to write."""
+
+
 Rewrite = Callable[[list[Token]], list[Token]]
 
 
-def tokenize(data: bytes) -> list[Token]:
+def _stops(at: bytes) -> bytes:
+    """A table for `bytes.translate` that leaves a 1 where one of these bytes was."""
+    return bytes([byte in at for byte in range(256)])
+
+
+_ONE_CHARACTER = {byte: Token(b"%c" % byte) for byte in _SPECIALS}
+# By the opening byte: the kind, and where to look up inside.
+_ENCLOSED = {
+    ord("("): (COMMENT, _stops(b"()\\")),
+    ord("["): (LITERAL, _stops(b"]\\")),
+    ord('"'): (QUOTED, _stops(b'"\\')),
+}
+_ATOM_STOPS = _stops(_SPECIALS + b' \t\r\n(["\\')
+
+
+def tokenize(data: bytes, is_tolerant: bool = False, limit_tokens: int = LIMIT_TOKENS) -> list[Token]:
     r"""The tokens of a field or a part of one.
 
+    If it is tolerant, what is open is closed at the end and a stray bracket is a word of its own.
+
     :raises Malformed: a token that begins with `)` or `]`, or a quote, literal or comment that does not end.
+    :raises TooLong: more tokens than the limit.
 
     >>> [token.text or token.kind for token in tokenize(rb'"J \"x\"" (a (b)) <j@[::1]>')]
     [b'J "x"', b'a b', b'<', b'j', b'@', b'::1', b'>']
+    >>> tokenize(b'"J', is_tolerant=True)
+    [Token(kind=b'q', text=b'J')]
     """
-    tokens: list[Token] = []
-    at, end = 0, len(data)
-    while at < end:
-        byte = data[at]
-        if byte in _BLANKS:
-            at += 1
-        elif byte in _SPECIALS:
-            tokens.append(Token(data[at : at + 1]))
-            at += 1
-        elif byte in _CLOSINGS:
-            token, at = _enclosed(data, at)
-            tokens.append(token)
-        elif byte in b")]":
-            raise Malformed("unbalanced bracket in address list", "5.1.3")
-        else:
-            token, at = _atom(data, at)
-            tokens.append(token)
-    return tokens
+    return _Lexer(data, is_tolerant).tokens(limit_tokens)
 
 
-def _enclosed(data: bytes, at: int) -> tuple[Token, int]:
-    """A quoted string, literal or comment; only comments nest, and lose their inner parentheses."""
-    opening = data[at]
-    closing = _CLOSINGS[opening]
-    text, level = bytearray(), 1
-    at += 1
-    while at < len(data):
-        byte = data[at]
-        if byte == closing:
-            level -= 1
-            if not level:
-                return Token({40: COMMENT, 91: LITERAL}.get(opening, QUOTED), bytes(text)), at + 1
-        elif byte == opening == 40:
-            level += 1
-        elif byte == _BACKSLASH:
-            at += 1
-            text += data[at : at + 1]
-        else:
-            text.append(byte)
-        at += 1
-    raise Malformed("unterminated quote, literal or comment in address list", "5.1.3")
+class _Lexer:
+    """Cuts one piece of text; `tokenize` makes it and throws it away."""
 
+    def __init__(self, data: bytes, is_tolerant: bool) -> None:
+        self._data = data
+        self._at = 0
+        self._is_tolerant = is_tolerant
+        self._marks: dict[bytes, bytes] = {}  # by table: the data with only its stops marked
 
-def _atom(data: bytes, at: int) -> tuple[Token, int]:
-    """An atom; it is taken for a quoted string if it holds what no atom may."""
-    start, end = at, len(data)
-    while at < end and data[at] not in _ENDS_ATOM and data[at] != _BACKSLASH:
-        at += 1
-    text = bytearray(data[start:at])
-    while at < end and data[at] not in _ENDS_ATOM:
-        if data[at] == _BACKSLASH:
-            at += 1
-        text += data[at : at + 1]
-        at += 1
-    value = bytes(text)
-    return Token(QUOTED if value.translate(None, _ATOM_ONLY) else ATOM, value), at
+    def tokens(self, limit_tokens: int) -> list[Token]:
+        data, end = self._data, len(self._data)
+        tokens: list[Token] = []
+        while self._at < end:
+            byte = data[self._at]
+            if byte in _BLANKS:
+                self._at += 1
+                continue
+            if byte in _ONE_CHARACTER:
+                self._at += 1
+                tokens.append(_ONE_CHARACTER[byte])
+            elif byte in _ENCLOSED:
+                tokens.append(self._enclosed(*_ENCLOSED[byte]))
+            elif byte in b")]" and not self._is_tolerant:
+                raise Malformed("unbalanced bracket in address list", "5.1.3")
+            else:
+                tokens.append(self._atom())
+            if len(tokens) > limit_tokens:
+                raise TooLong("too many words in an address list", "5.1.3")
+        return tokens
+
+    def _stop(self, table: bytes) -> int:
+        """Where the next stop is, or the end. The data are marked once, or many small tokens would be quadratic."""
+        marks = self._marks.get(table)
+        if marks is None:
+            marks = self._marks[table] = self._data.translate(table)
+        found = marks.find(b"\1", self._at)
+        return len(self._data) if found < 0 else found
+
+    def _enclosed(self, kind: bytes, table: bytes) -> Token:
+        """A quoted string, literal or comment; only comments nest, and lose their inner parentheses."""
+        data, text, level = self._data, bytearray(), 1
+        self._at += 1
+        while level:
+            stop = self._stop(table)
+            text += data[self._at : stop]
+            self._at = stop + 1
+            if stop == len(data):
+                if not self._is_tolerant:
+                    raise Malformed("unterminated quote, literal or comment in address list", "5.1.3")
+                break
+            if data[stop] == _BACKSLASH:
+                text += data[self._at : self._at + 1]
+                self._at += 1
+            else:
+                level += 1 if data[stop] == _OPENING else -1
+        return Token(kind, bytes(text))
+
+    def _atom(self) -> Token:
+        """An atom; it is taken for a quoted string if it holds what no atom may, or nothing."""
+        data, start = self._data, self._at
+        self._at = self._stop(_ATOM_STOPS)
+        text = data[start : self._at]
+        if data[self._at : self._at + 1] == b"\\":
+            text = self._escaped(bytearray(text))
+        return Token(ATOM if text and not text.translate(None, _ATOM_ONLY) else QUOTED, text)
+
+    def _escaped(self, text: bytearray) -> bytes:
+        """The rest of an atom, from its first backslash on."""
+        data = self._data
+        while data[self._at : self._at + 1] == b"\\":
+            text += data[self._at + 1 : self._at + 2]
+            self._at += 2
+            stop = self._stop(_ATOM_STOPS)
+            text += data[self._at : stop]
+            self._at = stop
+        return bytes(text)
 
 
 def unquote(tokens: list[Token]) -> bytes:
@@ -187,6 +237,67 @@ def rewrite_list(field: list[Token], rewrite: Rewrite) -> list[Token]:
     return field[:2] + _ListReader(field[2:], rewrite).read()
 
 
+def addresses(tokens: list[Token]) -> list[list[Token]]:
+    """The addresses of a list, without the field's name, from the first to the last; an empty one is from `<>`.
+
+    :raises Malformed: the list cannot be understood.
+
+    >>> [unquote(address) for address in addresses(tokenize(b"team: Joe <joe@host>, ann (x) @host;, bob"))]
+    [b'joe@host', b'ann@host', b'bob']
+    """
+    found: list[list[Token]] = []
+
+    def take(address: list[Token]) -> list[Token]:
+        found.append(address)
+        return address
+
+    _ListReader(tokens[:], take).read()
+    return found[::-1]
+
+
+def loose_addresses(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The addresses of a line of a .forward or aliases file, from the last to the first, one at a time.
+
+    Commas, colons and semicolons separate them, and so does a blank between two words. There are no groups and no
+    routes; an empty address is from `<>`.
+
+    :raises Malformed: a `>` without its `<`, when it is reached.
+
+    >>> [unquote(address) for address in loose_addresses(tokenize(b"list: joe@host ann, Bob <bob@host>"))]
+    [b'bob@host', b'ann', b'joe@host', b'list']
+    """
+    left, may_join = list(tokens), True
+    address: list[Token] = []
+    while left:
+        token = left.pop()
+        if token.kind == COMMENT:
+            continue
+        ends = token.kind in _SEPARATORS or token.kind == RIGHT or (token.kind in WORDS and not may_join)
+        if ends and address:
+            yield address[::-1]
+            address = []
+        if token.kind == RIGHT:
+            yield _between_angles(left)
+        elif token.kind not in _SEPARATORS:
+            address.append(token)
+        may_join = token.kind not in WORDS and token.kind != RIGHT
+    if address:
+        yield address[::-1]
+
+
+def _between_angles(left: list[Token]) -> list[Token]:
+    """Takes the address up to its `<`, and the name before that, from the end of what is left."""
+    address: list[Token] = []
+    while left and left[-1].kind != LEFT:
+        address.append(left.pop())
+    if not left:
+        raise Malformed("no < for a > in address list", "5.1.3")
+    left.pop()
+    while left and left[-1].kind in _PHRASE:
+        left.pop()
+    return address[::-1]
+
+
 class _ListReader:
     """Reads one list from right to left; both results grow backwards."""
 
@@ -201,7 +312,7 @@ class _ListReader:
     def read(self) -> list[Token]:
         while self._left:
             kind = self._left[-1].kind
-            if kind in _WORDS:
+            if kind in WORDS:
                 self._word()
             elif kind == COMMENT:
                 self._copy()

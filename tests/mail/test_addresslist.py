@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qmtwist.mail import addresslist
 from qmtwist.mail.addresslist import (
     ATOM,
     COMMENT,
     LITERAL,
     QUOTED,
     Token,
+    TooLong,
     format_tokens,
+    loose_addresses,
     rewrite_list,
     tokenize,
     unquote,
@@ -84,6 +87,58 @@ def test_addresses_right_of_a_fault_have_been_seen() -> None:
     assert found == [b"b", b"a"]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"a, b@c , <d@e>", [b"a", b"b@c", b"d@e"]),
+        (b"list: joe@host ann; bob", [b"list", b"joe@host", b"ann", b"bob"]),
+        (b"Bob (the) Builder <bob@host> joe", [b"bob@host", b"joe"]),
+        (b'"|cat out" | cat', [b"|cat out", b"|", b"cat"]),
+        (b":include:/f", [b"include", b"/f"]),
+        (b"<@r:joe@host>", [b"@r:joe@host"]),
+        (b"<> a", [b"", b"a"]),
+        (b"joe@(c)host", [b"joe@host"]),
+        (rb"\joe", [b"joe"]),
+        (b",,;", []),
+    ],
+)
+def test_addresses_of_a_forward_file(text: bytes, found: list[bytes]) -> None:
+    assert [unquote(address) for address in loose_addresses(tokenize(text))] == found[::-1]
+
+
+def test_loose_addresses_before_a_fault_are_given() -> None:
+    reader = loose_addresses(tokenize(b"a> , b"))
+    assert unquote(next(reader)) == b"b"
+    with pytest.raises(Malformed):
+        next(reader)
+
+
+@given(st.binary(max_size=60))
+def test_a_tolerant_reader_never_fails_and_agrees_with_the_strict_one(text: bytes) -> None:
+    tolerant = tokenize(text, is_tolerant=True)
+    assert tokenize(format_tokens(tolerant)) == tolerant
+    with contextlib.suppress(Malformed):
+        assert tokenize(text) == tolerant
+
+
+def test_a_field_has_so_many_tokens_and_no_more() -> None:
+    assert len(tokenize(b"a," * 50, limit_tokens=100)) == 100
+    with pytest.raises(TooLong):
+        tokenize(b"a," * 50 + b"a", limit_tokens=100)
+
+
+def test_addresses_of_a_token_list_leave_it_as_it_is() -> None:
+    tokens = tokenize(b"a, b")
+    assert [unquote(address) for address in addresslist.addresses(tokens)] == [b"a", b"b"]
+    assert tokens == tokenize(b"a, b")
+
+
+@pytest.mark.parametrize("text", [rb"joe\ smith@host", rb"a\,b@c", rb"a\@b", rb"a\.b@c", rb"\<a@b", b"a\\"])
+def test_what_only_a_backslash_made_a_word_is_quoted_when_written(text: bytes) -> None:
+    tokens = tokenize(text)
+    assert tokens[0].kind == QUOTED and tokenize(format_tokens(tokens)) == tokens
+
+
 texts = st.binary(max_size=12)
 words = st.one_of(
     st.builds(Token, st.sampled_from([QUOTED, LITERAL, COMMENT]), texts),
@@ -122,10 +177,30 @@ def test_lines_are_folded_after_commas_and_as_long_as_they_may_be(list_of: list[
         assert len(line) + len(after.strip().split(b" ")[0]) + 1 > 78
 
 
-@pytest.mark.parametrize("text", [b"(" * 200_000, b"(" * 100_000 + b")" * 100_000, b"a:;," * 50_000, b"<" * 200_000])
+HOSTILE = [
+    b"(" * 200_000,
+    b"(" * 100_000 + b")" * 100_000,
+    b"()" * 100_000 + b'"',
+    b'"a"' * 70_000,
+    b"[a]" * 70_000,
+    b"a:;," * 50_000,
+    b"<" * 200_000,
+    b"<>" * 100_000,
+    b"\\a" * 100_000,
+    b"\\" * 200_001,
+    b"a " * 100_000,
+    b"@" * 200_000,
+    b"." * 200_000,
+    b"\0" * 200_000,
+    b'"' + b"x" * 2_000_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:6]))
 def test_hostile_lists_take_linear_time(text: bytes) -> None:
     begun = time.process_time()
     with contextlib.suppress(Malformed):
         addresses(text)
         format_tokens(tokenize(text))
+        list(loose_addresses(tokenize(text, is_tolerant=True)))
     assert time.process_time() - begun < 5
