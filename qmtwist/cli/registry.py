@@ -58,6 +58,7 @@ PROGRAMS: dict[str, str] = {
     "envdir": "supervise.envdir",
     "setlock": "supervise.setlock",
     "pgrphack": "supervise.pgrphack",
+    "fghack": "supervise.fghack",
     "maildirserial": "serial.maildirserial",
     "serialsmtp": "serial.serialsmtp",
     "serialqmtp": "serial.serialqmtp",

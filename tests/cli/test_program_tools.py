@@ -45,6 +45,7 @@ def run(programs: Path, tmp_path: Path) -> Run:
         ("recordio", ()),
         ("fixcrio", ()),
         ("pgrphack", ()),
+        ("fghack", ()),
         ("argv0", ("sh",)),
         ("setlock", ("lk",)),
         ("softlimit", ()),
@@ -68,6 +69,7 @@ def test_a_wrong_call_is_explained(run: Run, name: str, words: tuple[str, ...]) 
     [
         ("fixcrio", ()),
         ("pgrphack", ()),
+        ("fghack", ()),
         ("setlock", ("lk",)),
         ("softlimit", ("-c", "0")),
         ("envuidgid", ("root",)),
@@ -156,6 +158,20 @@ def test_argv0_gives_another_name(run: Run) -> None:
 def test_pgrphack_leads_a_group(run: Run) -> None:
     status, text, _ = run("pgrphack", "sh", "-c", "echo $$; ps -o pgid= -p $$")
     assert status == 0 and len({int(word) for word in text.split()}) == 1
+
+
+@pytest.mark.parametrize("closed", ["", " 0<&- 1>&- 2>&- 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-"])
+def test_fghack_waits_for_what_went_into_the_background(run: Run, tmp_path: Path, closed: str) -> None:
+    os.mkfifo(tmp_path / "gate")
+    daemon = f"( exec{closed}; read x < gate; echo $x > seen ) & exit 3"
+    opener = 'exec 9<>gate; (sleep 0.3; echo go >&9) & fghack sh -c "$0" 9<&-; echo $?; cat seen'
+    status, text, errors = run("argv0", "sh", daemon, "-c", opener)
+    assert (status, text, errors) == (0, b"3\ngo\n", b"")
+
+
+def test_fghack_tells_that_its_program_crashed(run: Run) -> None:
+    assert run("fghack", "sh", "-c", "exit 7") == (7, b"", b"")
+    assert run("fghack", "sh", "-c", "kill -9 $$") == (111, b"", b"fghack: fatal: sh crashed\n")
 
 
 def test_addcr_and_delcr_are_filters(run: Run) -> None:
