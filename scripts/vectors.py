@@ -34,7 +34,7 @@ NEEDS_ROOT = os.path.join(TOP, "tests/vectors/needs-root.txt")
 
 # What is played: kinds of cases, and how exactly they are compared.
 SETS = (
-    ("exact", "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,qmqpc"),
+    ("exact", "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,qmqpc,inject"),
     ("semantic", "smtpd,pop3d,popup,remote"),
 )
 

@@ -133,7 +133,7 @@ def test_addresses_of_a_token_list_leave_it_as_it_is() -> None:
     assert tokens == tokenize(b"a, b")
 
 
-@pytest.mark.parametrize("text", [rb"joe\ smith@host", rb"a\,b@c", rb"a\@b", rb"a\.b@c", rb"\<a@b", b"a\\"])
+@pytest.mark.parametrize("text", [rb"joe\ smith@host", rb"a\,b@c", rb"a\@b", rb"a\.b@c", rb"\<a@b", b"\\"])
 def test_what_only_a_backslash_made_a_word_is_quoted_when_written(text: bytes) -> None:
     tokens = tokenize(text)
     assert tokens[0].kind == QUOTED and tokenize(format_tokens(tokens)) == tokens
