@@ -254,7 +254,7 @@ OURS: tuple[Row, ...] = (
         "rbldns",
         Kind.BLOCKLISTS,
         None,
-        "SMTP service",
+        "SMTP and QMTP services",
         "DNS lists of unwanted clients, in rblsmtpd's words: `-r LIST`, `-a LIST`, `-b`, `-B`, `-c`, `-C`; "
         "`-t SECONDS` is how long a session waits for them (10)",
         "smtp.rbldns",

@@ -13,7 +13,7 @@ the letter that the client gets: `Z` for now, `D` for good. Behind the address s
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 from .smtp import escape
 
@@ -38,15 +38,24 @@ def word_accepted(session: Session, number: int, sender: bytes, recipients: int,
     return _head(session) + b"accepted %d from <%s> for %d, %d bytes%s" % details
 
 
-def word_refused(session: Session, about: bytes | None, text: bytes) -> bytes:
-    """An address or, with None, a message was refused with this answer; the line without LF."""
+def word_refused(session: Session, about: bytes | None, text: bytes, why: bytes = b"") -> bytes:
+    """An address or, with None, a message was refused with this answer; `why` is what the client was not told. The
+    line without LF.
+
+    >>> word_refused(Session(b"qmqp", 7, b"192.0.2.1:9"), None, b"Zno", b"kept out by RBLSMTPD")
+    b'qmqp 7: 192.0.2.1:9 refused the message: Zno, kept out by RBLSMTPD'
+    """
     what = b"the message" if about is None else b"<%s>" % escape(about)
-    return _head(session) + b"refused %s: %s%s" % (what, escape(text, b" "), _tail(session))
+    more = b", " + escape(why, b" ") if why else b""
+    return _head(session) + b"refused %s: %s%s%s" % (what, escape(text, b" "), more, _tail(session))
 
 
-def word_closed(session: Session, reason: bytes, accepted: int, unshown: int) -> bytes:
-    """A session is over; `unshown` refusals had no line of their own. The line without LF."""
+def word_closed(session: Session, reason: bytes, accepted: int, unshown: int, about: bytes = b"") -> bytes:
+    """A session is over; `unshown` refusals had no line of their own; `about` is what DNS lists said. The line without
+    LF.
+    """
     more = b", %d refusals not shown" % unshown if unshown else b""
+    more += b", " + escape(about, b" ") if about else b""
     return _head(session) + b"closed: %s, %d accepted%s%s" % (escape(reason, b" "), accepted, more, _rule(session))
 
 

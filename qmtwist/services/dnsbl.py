@@ -125,6 +125,9 @@ class Inquiry:
         """Nobody wants to know any more."""
 
 
+KNOWN = Inquiry(Verdict())  # about a client whom nobody needs to ask about
+
+
 class Lookup(Inquiry):
     """One for which lists are asked. Made by `inquire`."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from qmtwist.logbook import qmtp as logbook
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.mail.trace import smtp_received
+from qmtwist.rules.dnsbl import Plan, Verdict
 from qmtwist.wire.package import (
     ANSWERED,
     Content,
@@ -20,6 +22,7 @@ from qmtwist.wire.package import (
 )
 from qmtwist.wire.smtp import reply as replies
 
+from .dnsbl import KNOWN, inquire
 from .listen import Door, Peer
 from .seams import Draft, Origin, Receipt
 from .smtpclerk import Staff
@@ -41,19 +44,36 @@ class Caller(NamedTuple):
     door: Door
 
 
+NO_LISTS = Plan()
+
+
 class PackageClerk:
     """Answers the events of one session that both protocols have. Made by the session's factory.
 
-    `attach` says whom it wakes when an answer came later, and how it tells (inside an `except`) that it went wrong.
+    `attach` says whom it wakes when an answer came later, and how it tells (inside an `except`) that it went wrong;
+    `begin` that the client is the one it will be.
     """
 
-    def __init__(self, staff: Staff, core: PackageSession, caller: Caller, protocol: bytes, localhost: bytes) -> None:
-        """`protocol` and `localhost` are words of the Received field; an empty `localhost`: our address."""
+    def __init__(
+        self,
+        staff: Staff,
+        core: PackageSession,
+        caller: Caller,
+        protocol: bytes,
+        localhost: bytes,
+        lists: Plan = NO_LISTS,
+    ) -> None:
+        """`protocol` and `localhost` are words of the Received field; an empty `localhost`: our address. `lists` are
+        asked about the client, unless its rule or its key says who it is.
+        """
         self._staff = staff
         self._core = core
         self._caller = caller
         self._protocol = protocol
         self._localhost = localhost
+        self._lists = lists
+        self._inquiry = KNOWN
+        self._is_pinned = False
         self._draft: Draft | None = None  # open, and neither committed nor abandoned
         self._transaction = 0  # an answer that belongs to an earlier one comes too late
         self._accepted = self._refusals = 0
@@ -65,12 +85,25 @@ class PackageClerk:
         self.local = (b"unknown", 0)  # our end's address and port
 
     def attach(self, wake: Callable[[], None], fail: Callable[[], None]) -> None:
-        """The session begins."""
+        """Before anything else."""
         self._wake, self._fail = wake, fail
+
+    def begin(self) -> None:
+        """The session begins; what there was to be said by TLS has been said. A key counts for more than an address."""
+        if not self._is_pinned:
+            peer = self._caller.peer
+            self._inquiry = inquire(self._staff.lists, self._lists, peer.ip, peer.variables)
 
     def introduce(self, name: bytes) -> None:
         """The client has one of the keys in control/tlsclients; `name` is what is written there."""
+        self._is_pinned = True
         self._caller = self._caller._replace(session=self._caller.session._replace(name=name))
+
+    @property
+    def is_kept_out(self) -> bool:
+        """Whether a list or a rule has something against the client: then no address of his is looked at."""
+        verdict = self._inquiry.verdict
+        return verdict is not None and verdict.code != 0
 
     @property
     def is_busy(self) -> bool:
@@ -96,6 +129,7 @@ class PackageClerk:
     def forget(self) -> None:
         """The session is over: nothing that is still to come belongs to it, and an unfinished message is dropped."""
         self._transaction += 1
+        self._inquiry.forget()
         self.abandon()
 
     def abandon(self) -> None:
@@ -110,7 +144,8 @@ class PackageClerk:
         if reason == ANSWERED:
             return
         unshown = max(0, self._refusals - REFUSAL_LINES)
-        self._staff.log(logbook.word_closed(self._caller.session, reason, self._accepted, unshown))
+        about = self._inquiry.words
+        self._staff.log(logbook.word_closed(self._caller.session, reason, self._accepted, unshown, about))
 
     def note_bug(self, trace: str) -> None:
         """Log a traceback."""
@@ -121,8 +156,28 @@ class PackageClerk:
     # -- the message
 
     def _open(self) -> None:
-        peer = self._caller.peer
+        """A message comes: no byte of it is stored before the lists have spoken, which they do within their limit."""
         self._has_complained = False
+        verdict = self._inquiry.verdict
+        if verdict is None:
+            self.is_waiting = True
+            return self._inquiry.when_known(partial(self._looked_up, self._transaction))
+        if verdict.code:
+            return self.refuse(None, listed_answer(verdict))
+        return self._open_draft()
+
+    def _looked_up(self, transaction: int) -> None:
+        if transaction != self._transaction:
+            return
+        self.is_waiting = False
+        try:
+            self._open()
+        except Exception:
+            self._fail()
+        self._wake()
+
+    def _open_draft(self) -> None:
+        peer = self._caller.peer
         if not self._caller.door.take_message(peer.ip):
             return self.refuse(None, TOO_MANY_MESSAGES)
         program = peer.variables.get(b"QMAILQUEUE")
@@ -208,7 +263,17 @@ class PackageClerk:
         self._has_complained = self._has_complained or about is None
         self._refusals += 1
         if self._refusals <= REFUSAL_LINES:
-            self._staff.log(logbook.word_refused(self._caller.session, about, text))
+            why = self._inquiry.words if self.is_kept_out else b""
+            self._staff.log(logbook.word_refused(self._caller.session, about, text, why))
+
+
+def listed_answer(verdict: Verdict) -> bytes:
+    """What a client is told whom a list or a rule keeps out.
+
+    >>> listed_answer(Verdict(553, b"go away", b"RBLSMTPD"))
+    b'Dgo away (#5.7.1)'
+    """
+    return b"%s%s (#%d.7.1)" % (b"D" if verdict.code == 553 else b"Z", verdict.text, verdict.code // 100)
 
 
 def mail_error_answer(error: MailError) -> bytes:

@@ -92,6 +92,7 @@ class PackageProtocol(Protocol):
             self.clerk.local = here.host.encode("ascii", "replace"), here.port
         if self._greeting is None:
             self._wire.registerProducer(self, True)
+            self.clerk.begin()
         else:
             cast(ITLSTransport, transport).startTLS(self._greeting)
 
@@ -103,6 +104,7 @@ class PackageProtocol(Protocol):
         self._wire.registerProducer(self, True)
         self._active = self._window = self._service.seconds()
         if self._service.recognize(self, greeting.pin()):
+            self.clerk.begin()
             self._run()
         else:
             self._end(b"denied: no rule allows this client")

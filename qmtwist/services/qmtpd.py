@@ -1,6 +1,6 @@
 """The QMTP service: relaying by SMTP's rules, an answer for each recipient. (qmail-qmtpd(8))
 
-Beyond qmail: badmailfrom, control/rcptcheck and the count of hops hold here as they do for SMTP.
+Beyond qmail: badmailfrom, control/rcptcheck, control/rbldns and the count of hops hold here as they do for SMTP.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ NO_CONTROLS = b"Z" + replies.NO_CONTROLS.text
 class QmtpClerk(PackageClerk):
     """Answers the events of one QMTP session. Made by `QmtpFactory`."""
 
-    def __init__(self, staff: Staff, core: QmtpServer, caller: Caller, rules: RelayRules, is_rcptcheck: bool) -> None:
-        super().__init__(staff, core, caller, b"QMTP", rules.localiphost or b"")
+    def __init__(self, staff: Staff, core: QmtpServer, caller: Caller, policy: SmtpPolicy, rules: RelayRules) -> None:
+        super().__init__(staff, core, caller, b"QMTP", rules.localiphost or b"", policy.lists)
         self._qmtp = core
         self._rules = rules
-        self._is_rcptcheck = is_rcptcheck
+        self._is_rcptcheck = policy.settings.is_rcptcheck
 
     def introduce(self, name: bytes) -> None:
         """A client whose key is pinned may relay."""
@@ -48,7 +48,9 @@ class QmtpClerk(PackageClerk):
 
     def serve(self, event: Served) -> None:
         """Answer an event, now or later."""
-        if isinstance(event, RecipientOffered):
+        if self.is_kept_out and isinstance(event, SenderOffered | RecipientOffered):
+            self._qmtp.accept(event.address)  # he hears why from the message, in one answer for all
+        elif isinstance(event, RecipientOffered):
             self._judge_recipient(event.address)
         elif isinstance(event, SenderOffered):
             self._judge_sender(event.address)
@@ -128,7 +130,7 @@ class QmtpFactory(PackageFactory):
         rules, limits = policy.rules(peer), policy.terms(peer).limits
         longest = max(1, ADDRESS_BYTES - len(rules.relayclient or b""))
         core = QmtpServer(Limits(limits.databytes, limits.max_recipients, HOP_LIMIT, longest))
-        return core, QmtpClerk(self.staff, core, caller, rules, policy.settings.is_rcptcheck)
+        return core, QmtpClerk(self.staff, core, caller, policy, rules)
 
     def is_welcome(self, peer: Peer) -> bool:
         """Everybody may deliver here whom the rules let in."""

@@ -6,42 +6,18 @@ from pathlib import Path
 
 import attrs
 import pytest
-from twisted.internet.defer import Deferred
 
 from qmtwist.control.settings import AccessSettings
 from qmtwist.mail.dns import TROUBLE, Answer, Kind, Question, Status
 from qmtwist.services.dnsbl import Blocklists
 from qmtwist.services.listen import NO_ACCESS
+from tests.support.listpuppet import ABSENT, Puppet, text
 from tests.support.smtp_service import SmtpHouse
 
 MAIL = b"MAIL FROM:<a@example.com>\r\n"
 RCPT = b"RCPT TO:<u@example.org>\r\n"
-ABSENT = Answer(Status.ABSENT)
 CLIENT = "192.0.2.7"
 NAME = b"7.2.0.192.rbl.example"
-
-
-def text(words: bytes) -> Answer:
-    return Answer(Status.FOUND, (words,), 60)
-
-
-class Puppet:
-    """A resolver that answers when the test says so."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[Question, Deferred[tuple[Answer, ...]]] = {}
-        self.known: dict[Question, Answer] = {}
-
-    def ask(self, *questions: Question) -> Deferred[tuple[Answer, ...]]:
-        waits: Deferred[tuple[Answer, ...]] = Deferred()
-        if all(question in self.known for question in questions):
-            waits.callback(tuple(self.known[question] for question in questions))
-        else:
-            self.waiting[questions[0]] = waits
-        return waits
-
-    def answer(self, name: bytes, *answers: Answer, kind: str = Kind.TXT) -> None:
-        self.waiting.pop(Question(name, kind)).callback(answers)
 
 
 class House(SmtpHouse):

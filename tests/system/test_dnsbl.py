@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import smtplib
+import socket
 import subprocess
 import tempfile
 import time
@@ -12,7 +13,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.daemon import LIMIT_S, Daemon, Home, environment, running
+from qmtwist.wire.netstring import netstring
+from tests.support.daemon import LIMIT_S, Daemon, Home, environment, free_port, qmtwist, running
+from tests.support.hub import KINDS, answer_of, anybody
+from tests.support.package_service import package, request
 from tests.support.zone import Fault, Zone
 
 pytestmark = pytest.mark.system
@@ -24,6 +28,7 @@ ZONE = """
 5.0.0.127.rbl.example. TXT "for everybody but friends"
 5.0.0.127.white.example. A 127.0.0.1
 6.0.0.127.rbl.example. TXT "our own"
+11.0.0.127.codes.example. A 127.0.0.7
 8.0.0.127.late.example. TXT "now"
 """
 LISTS = """# who is not wanted here
@@ -39,10 +44,11 @@ RULES = '127.0.0.6:allow,RELAYCLIENT=""\n127.0.0.7:allow,RBLSMTPD="-we know you"
 class Place:
     """The daemon, its home and the DNS server that it asks."""
 
-    def __init__(self, home: Home, daemon: Daemon, zone: Zone) -> None:
+    def __init__(self, home: Home, daemon: Daemon, zone: Zone, ports: dict[str, int]) -> None:
         self.home = home
         self.daemon = daemon
         self.zone = zone
+        self.ports = ports
 
     def reply(self, source: str) -> tuple[int, bytes]:
         """What a client with this address hears at RCPT."""
@@ -53,6 +59,14 @@ class Place:
             client.ehlo()
             assert client.mail("s@far.example")[0] == 250
             return client.rcpt(self.home.address("alice"))
+
+    def answer(self, kind: str, source: str, data: bytes) -> bytes:
+        """What a client with this address is answered by QMTP or QMQP."""
+        address = ("127.0.0.1", self.ports[kind])
+        plain = socket.create_connection(address, timeout=LIMIT_S, source_address=(source, 0))
+        with anybody().wrap_socket(plain) if kind.endswith("s") else plain as connection:
+            connection.sendall(data)
+            return answer_of(connection)
 
     def wait_for(self, is_there: Callable[[], bool], what: str) -> None:
         """Until a condition holds."""
@@ -75,8 +89,12 @@ def place() -> Iterator[Place]:
         home.write("control/nameservers", zone.nameserver + "\n")
         home.write("control/rbldns", LISTS)
         home.write("control/tcprules", RULES)
-        with running(Daemon(home)) as daemon:
-            yield Place(home, daemon, zone)
+        home.write("control/tcprules.qmqp", '127.0.0.7:allow,RBLSMTPD="later"\n127.0.0.2:allow\n')
+        ports = {kind: free_port() for kind in KINDS}
+        words = [f"--listen={kind}=tcp:{port}:interface=127.0.0.1" for kind, port in ports.items()]
+        qmtwist("tlskey", "--home", home.path)
+        with running(Daemon(home, *words)) as daemon:
+            yield Place(home, daemon, zone, ports)
             daemon.stop()
         assert any("dnsbl: " in line and "listed" in line for line in daemon.log)
 
@@ -97,6 +115,30 @@ def test_rules_come_first(place: Place) -> None:
     assert place.reply("127.0.0.6")[0] == 250
     assert place.reply("127.0.0.7") == (553, b"5.7.1 we know you")
     assert place.zone.asked("6.0.0.127.rbl.example") == place.zone.asked("7.0.0.127.rbl.example") == 0
+
+
+@pytest.mark.parametrize("kind", ["qmtp", "qmtps"])
+def test_qmtp_asks_the_lists_too(place: Place, kind: str) -> None:
+    two = package(place.home.address("alice").encode(), b"x@far.example")
+    bad_place = netstring(b"D127.0.0.11 is a bad place (#5.7.1)")
+    since = len(place.daemon.log)
+    assert place.answer(kind, "127.0.0.11", two) == 2 * bad_place
+
+    def lines() -> list[str]:
+        return [line for line in place.daemon.log[since:] if line.startswith(f"{kind} ")]
+
+    place.wait_for(lambda: any("closed: " in line for line in lines()), "the session does not end")
+    refused = [line for line in lines() if " refused " in line]
+    assert len(refused) == 1 and refused[0].endswith("is a bad place (#5.7.1), kept out by codes.example")
+    assert b":Dwe know you (#5.7.1)," in place.answer(kind, "127.0.0.7", two)
+    assert b":Kok " in place.answer(kind, "127.0.0.9", two)
+
+
+def test_a_rule_keeps_a_client_of_qmqp_out_with_its_words(place: Place) -> None:
+    mail = request(place.home.address("alice").encode())
+    assert place.answer("qmqp", "127.0.0.7", mail) == b"15:Zlater (#4.7.1),"
+    assert b":Kok " in place.answer("qmqp", "127.0.0.2", mail)  # whom a list has, but a rule has allowed
+    place.wait_for_line("kept out by RBLSMTPD, rule tcprules.qmqp:1")
 
 
 def test_answers_are_remembered(place: Place) -> None:
