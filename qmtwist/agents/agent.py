@@ -16,11 +16,11 @@ import signal
 import socket
 import time
 from collections import deque
-from typing import NamedTuple, NoReturn
 
 from qmtwist.control.accounts import system_account
 from qmtwist.control.users import Account, find_account, report
 from qmtwist.mail.errors import MailError, Malformed
+from qmtwist.mail.shapes import NamedTuple, NoReturn
 from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.owners import hand_over
 from qmtwist.wire import spawn

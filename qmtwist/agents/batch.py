@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable
 
 from qmtwist.mail.errors import Temporary
+from qmtwist.mail.shapes import Iterable
 from qmtwist.rules import localreport
 from qmtwist.store import maildir
 

@@ -7,7 +7,8 @@ program named by its arguments. Exit 0: it did so, and that program ended well.
 from __future__ import annotations
 
 import os
-from typing import NoReturn
+
+from qmtwist.mail.shapes import NoReturn
 
 RECORD_LIMIT_BYTES = 512  # what checkpassword programs read
 

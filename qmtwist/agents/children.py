@@ -6,7 +6,8 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping
+
+from qmtwist.mail.shapes import Callable, Mapping
 
 KEEP_BYTES = 1 << 20
 """How much a program may say; the rest is read and dropped."""

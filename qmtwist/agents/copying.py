@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn, Protocol
+
+from qmtwist.mail.shapes import Callable, Iterable, Mapping, NoReturn, Protocol
 
 from . import pathexec
 

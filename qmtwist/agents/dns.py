@@ -7,10 +7,10 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Generator
 from typing import TypeVar
 
 from qmtwist.mail.dns import Answer, Question
+from qmtwist.mail.shapes import Generator
 from qmtwist.wire.dns import Lookup, Send, normal
 from qmtwist.wire.nameserver import Health, NameService
 

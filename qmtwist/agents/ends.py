@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
-
 from qmtwist.mail.dns import Answer, Kind, Question, Status
 from qmtwist.mail.literal import parse_address
+from qmtwist.mail.shapes import Mapping, NamedTuple, Protocol
 from qmtwist.wire.reverse import pointer_question
 
 VARIABLES = (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from qmtwist.mail.address import quote
+from qmtwist.mail.shapes import Mapping
 from qmtwist.rules.loop import delivered_to
 from qmtwist.rules.mboxquote import from_line
 

@@ -7,9 +7,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
-from typing import NoReturn
 
+from qmtwist.mail.shapes import Callable, NoReturn
 from qmtwist.rules import localreport
 
 from .privileges import keep_only

@@ -8,8 +8,8 @@ the daemon can count that.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
+from qmtwist.mail.shapes import Callable
 from qmtwist.store.content import Message
 
 Start = Callable[[Message], None]

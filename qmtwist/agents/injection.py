@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _socket  # the whole socket module would double the start-up time of qmail-queue
 import contextlib
-from collections.abc import Iterator
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator
 from qmtwist.wire import injection
 
 HELLO_TIMEOUT_S = 10.0

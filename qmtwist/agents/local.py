@@ -11,13 +11,12 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Temporary
 from qmtwist.mail.reasons import is_lasting, reason
+from qmtwist.mail.shapes import Callable, Iterable, Iterator, Mapping, NamedTuple
 from qmtwist.rules import extension
 from qmtwist.rules.dotqmail import Instruction, address_mistake, c_string, has_brackets, parse
 from qmtwist.rules.loop import delivered_to, has_line

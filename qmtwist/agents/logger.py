@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NoReturn
 
 from qmtwist.control.accounts import system_account
+from qmtwist.mail.shapes import NoReturn
 
 from .privileges import become
 

@@ -14,11 +14,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Container
-from typing import NamedTuple, NoReturn
 
 from qmtwist.control.replaced import is_ours
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Container, NamedTuple, NoReturn
 from qmtwist.rules.users import Account
 from qmtwist.wire import spawn
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 
 from qmtwist.mail.errors import MailError, Malformed, Permanent, Temporary
+from qmtwist.mail.shapes import Callable
 from qmtwist.store.maildrop import Maildrop, open_maildrop, unique_name
 from qmtwist.wire import spawn
 from qmtwist.wire.mailbox import (

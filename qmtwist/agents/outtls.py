@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
-
 from qmtwist.logbook.outtls import Handshake
+from qmtwist.mail.shapes import TYPE_CHECKING, Sequence, cast
 from qmtwist.rules.certificate import indicated_name, mismatch, pin_of
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.rules.tlspolicy import Level, Policy

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Mapping
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Mapping
 from qmtwist.mail.trace import smtp_received
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Mapping
+
+from qmtwist.mail.shapes import Mapping
 
 DEFAULT_PATH = b"/bin:/usr/bin"
 # Python ignores these; a program must not inherit that

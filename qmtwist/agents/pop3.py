@@ -6,9 +6,9 @@ import os
 import select
 import signal
 from types import FrameType
-from typing import NoReturn
 
 from qmtwist.mail.errors import MailError
+from qmtwist.mail.shapes import NoReturn
 from qmtwist.store.maildrop import Maildrop, open_maildrop, unique_name
 from qmtwist.wire.pop3 import OK, Hangup, Quit, Retrieve, Transaction
 from qmtwist.wire.pop3_command import CommandReader

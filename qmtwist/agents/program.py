@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple, NoReturn
 
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Mapping, NamedTuple, NoReturn
 
 SHELL = b"/bin/sh"
 FAILURES = frozenset((64, 65, 70, 76, 77, 78, 100, 112))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import enum
 import os
 import time
-from collections.abc import Iterator
 
+from qmtwist.mail.shapes import Iterator
 from qmtwist.mail.trace import queue_received
 from qmtwist.store.queue import accept
 from qmtwist.store.queue.invoker import invoker

@@ -8,9 +8,8 @@ import time
 # `socket` itself costs as much as half of Python's start
 from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY
 from _socket import socket as PlainSocket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
 
+from qmtwist.mail.shapes import TYPE_CHECKING, Callable, NamedTuple
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.wire.outgoing import Ended, Event, Lost, Ready, SendBody, StartTls, Transaction
 from qmtwist.wire.qmtp import QmtpClient

@@ -12,10 +12,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
 
 from qmtwist.mail.errors import MailError, Malformed
 from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.mail.shapes import Callable
 from qmtwist.store.durable import write_all
 from qmtwist.wire import remoteorder, remotereport, spawn, spawnclassic
 

@@ -11,14 +11,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple
 
 from qmtwist.control.grammar import read_line
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.rules.bounce import BounceStyle, addressee
 from qmtwist.rules.serialbounce import TOO_OLD, serial_bounce_head
 from qmtwist.store.durable import write_all

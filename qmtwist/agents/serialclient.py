@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+
+from qmtwist.mail.shapes import Sequence
 
 from .serial import Options, run
 

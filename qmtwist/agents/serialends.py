@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple
 
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.store.durable import write_all
 from qmtwist.wire.serial import HEAD_BYTES, format_answer, parse_head
 

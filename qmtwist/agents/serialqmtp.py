@@ -10,10 +10,10 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Iterator
 
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Iterator
 from qmtwist.wire.netstring import netstring
 from qmtwist.wire.qmtp import AnswerReader
 

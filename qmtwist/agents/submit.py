@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, NoReturn
 
 from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.shapes import Iterable, Mapping, NamedTuple, NoReturn
 from qmtwist.rules.queueresult import CRASHED as _CRASHED
 from qmtwist.rules.queueresult import result_text
 from qmtwist.store.durable import write_all

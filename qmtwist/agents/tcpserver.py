@@ -13,12 +13,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import NoReturn
 
 from qmtwist.logbook import tcpserver as words
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Callable, Mapping, NoReturn
 from qmtwist.rules.peers import decide
 from qmtwist.rules.tcprules import decode
 from qmtwist.store import durable

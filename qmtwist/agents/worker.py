@@ -12,11 +12,10 @@ import os
 import signal
 import stat
 import traceback
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from qmtwist.control.replaced import Watch
 from qmtwist.mail.errors import Malformed, Temporary
+from qmtwist.mail.shapes import Mapping, NamedTuple
 from qmtwist.rules import localreport
 from qmtwist.rules.users import Account
 from qmtwist.store import maildir

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 
 from qmtwist.agents import pathexec
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Mapping
 from qmtwist.store import durable
 
 

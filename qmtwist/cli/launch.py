@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import NoReturn
+
+from qmtwist.mail.shapes import NoReturn
 
 DEFAULT_HOME = "/var/qmail"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+
+from qmtwist.mail.shapes import Iterator
 
 
 class UsageError(Exception):

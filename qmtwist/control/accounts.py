@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pwd
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import NamedTuple
 
 
 class SystemAccount(NamedTuple):

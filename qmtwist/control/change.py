@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from qmtwist.mail.shapes import Mapping, NamedTuple
 
 from . import schema
 from .settings import Settings

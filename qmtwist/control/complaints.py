@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 from .row import Row
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+
+from qmtwist.mail.shapes import Callable
 
 from . import grammar, plainlines, remotelines, schema, smtplines
 from .complaints import Complaint, Notes

@@ -8,8 +8,8 @@ import pwd
 import select
 import signal
 import time
-from typing import NoReturn
 
+from qmtwist.mail.shapes import NoReturn
 from qmtwist.rules import localreport
 
 LIMIT_S = 60.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import NamedTuple
 
 from . import grammar, remote, schema
 from .complaints import Complaint, Complaints

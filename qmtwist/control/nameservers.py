@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from qmtwist.mail.shapes import Iterable
 from qmtwist.wire.nameserver import NameService, parse_resolv_conf, parse_server
 
 from . import grammar

@@ -5,8 +5,7 @@ qmail-remote starts once per message, so this is a room of its own: plain tuples
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from qmtwist.mail.shapes import Mapping, NamedTuple
 
 from . import grammar, schema
 from .complaints import Complaint, Complaints

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.rules import peers
 from qmtwist.store import cdb
 

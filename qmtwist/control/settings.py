@@ -5,9 +5,9 @@ Hosts and addresses are bytes as written; names that are looked up are lower cas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import attrs
+
+from qmtwist.mail.shapes import Mapping
 
 from .remote import RemoteSettings
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from qmtwist.mail.shapes import Any, Callable
 
 from . import facts
 

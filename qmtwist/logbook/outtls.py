@@ -9,7 +9,7 @@ The name is the one under which the host was found. `verified` means that contro
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 from .smtp import escape
 

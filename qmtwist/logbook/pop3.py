@@ -9,7 +9,7 @@ The number counts the sessions of a daemon. What clients wrote is escaped.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 from .smtp import escape
 

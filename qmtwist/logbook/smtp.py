@@ -12,7 +12,7 @@ bytes look like ours.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 ABOUT_BYTES = 200  # of a client's text that are shown
 _PLAIN = bytes(byte for byte in range(33, 127) if byte not in b"<>\\")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple
+
+from .shapes import Any, NamedTuple
 
 
 class Kind:

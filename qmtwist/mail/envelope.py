@@ -1,6 +1,6 @@
 """The envelope: who sent a message and who is to get it. Never the header."""
 
-from typing import NamedTuple
+from .shapes import NamedTuple
 
 
 class Envelope(NamedTuple):

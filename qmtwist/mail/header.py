@@ -6,9 +6,8 @@ should its body be (`HeaderReader.has_crlf`); a CR anywhere else is data.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .errors import Malformed
+from .shapes import NamedTuple
 
 MBOX_NAME = b"MBOX-Line"
 LIMIT_BYTES = 32 * 1024 * 1024

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from qmtwist.mail.shapes import Iterator, NamedTuple
 
 ALIAS = b"alias"
 

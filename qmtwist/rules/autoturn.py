@@ -8,10 +8,8 @@ it belongs to by users/assign owns the maildir, and a path that does not begin w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import NamedTuple, Sequence
 
 from .clienttable import ClientTable, split_key
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.address import quote
 from qmtwist.mail.date import rfc822
+from qmtwist.mail.shapes import NamedTuple
 
 from .verp import bounce_recipient
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
 from qmtwist.mail.literal import parse_literal
+from qmtwist.mail.shapes import TYPE_CHECKING, Iterable, Sequence
 
 if TYPE_CHECKING:
     from service_identity.hazmat import CertificatePattern, ServiceID

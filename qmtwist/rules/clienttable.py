@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterable
 
 from . import peers
 

@@ -14,12 +14,10 @@ An address that is not in 127.0.0.0/8 is no answer of a list but of somebody who
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
-
 from qmtwist.mail.dns import TROUBLE, Answer, Kind, Question, Status
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.literal import parse_address
+from qmtwist.mail.shapes import Mapping, NamedTuple, Sequence
 
 TEXT_BYTES = 200  # of what a list says
 TIMEOUT_S = 60

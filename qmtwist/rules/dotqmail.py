@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from qmtwist.mail.shapes import TYPE_CHECKING, NamedTuple
 
-Kind = Literal["mbox", "maildir", "program", "forward"]
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Kind = Literal["mbox", "maildir", "program", "forward"]
 
 FIRST_BLANK = b"Uh-oh: first line of .qmail file is blank. (#4.2.1)"
 FILE_FORBIDDEN = b"Uh-oh: .qmail has file delivery but has x bit set. (#4.7.0)"

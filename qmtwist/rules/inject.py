@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.address import needs_quoting, quote
 from qmtwist.mail.addresslist import (
     AT,
@@ -25,6 +23,7 @@ from qmtwist.mail.addresslist import (
 from qmtwist.mail.date import civil, rfc822
 from qmtwist.mail.errors import Malformed, Permanent
 from qmtwist.mail.header import Field
+from qmtwist.mail.shapes import NamedTuple
 
 # Who gets it: the arguments, the header, arguments and then header, or arguments if there are any.
 ARGUMENTS, HEADER, BOTH, EITHER = b"a", b"h", b"H", b"A"

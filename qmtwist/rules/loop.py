@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from qmtwist.mail.shapes import Iterable
 
 _FIELD = b"Delivered-To: "
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from qmtwist.mail.date import ctime
+from qmtwist.mail.shapes import Iterable, Iterator
 
 _FROM = b"From "
 _MARK, _LF = b">\n"

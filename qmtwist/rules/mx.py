@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from qmtwist.mail.dns import Answer, Kind, Question, Status
 from qmtwist.mail.errors import Permanent, Temporary
 from qmtwist.mail.literal import parse_literal
+from qmtwist.mail.shapes import TYPE_CHECKING, Any, Callable, Generator, NamedTuple, Sequence
 
 if TYPE_CHECKING:
     from .smarthost import Hop

@@ -7,10 +7,9 @@ brackets; it must where the domain before it could be read as a part of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from qmtwist.mail import literal
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterable, Mapping
 
 from .smarthost import look_up
 

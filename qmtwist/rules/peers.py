@@ -14,8 +14,9 @@ A long-lived service parses its rules once into `Peers` and asks `lookup`; a pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+from qmtwist.mail.shapes import Callable, Iterable, Iterator, Mapping, NamedTuple
 
 from .tcprules import BadRule as BadRule  # whoever parses rules catches it
 from .tcprules import decode, encode, read

@@ -9,7 +9,7 @@ r"""What a recording of a session shows: recordio's lines, without the secrets. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from qmtwist.mail.shapes import Callable
 
 PIECE_BYTES = 256  # of a line are one line of the log
 HIDDEN = b"******"

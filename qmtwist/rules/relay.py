@@ -5,10 +5,8 @@ The same rules serve the daemon and qmail-smtpd. The address that is checked is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
 from qmtwist.mail import address as addresses
+from qmtwist.mail.shapes import Callable, Mapping, NamedTuple
 
 
 class RelayRules(NamedTuple):

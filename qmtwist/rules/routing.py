@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
-
 from qmtwist.mail.address import split
+from qmtwist.mail.shapes import Collection, Iterator, Mapping, NamedTuple
 
 
 class Routes(NamedTuple):

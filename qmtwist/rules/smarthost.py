@@ -7,8 +7,7 @@ In qmtproutes `/tls` at the end, as in `domain:relay/tls`, means QMTP inside TLS
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from qmtwist.mail.shapes import Mapping, NamedTuple
 
 SMTP_PORT = 25
 QMTP_PORT = 209

@@ -10,10 +10,8 @@ the same here, and becomes the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator, NamedTuple
 
 Variables = tuple[tuple[bytes, bytes], ...]
 

@@ -7,11 +7,10 @@ smtproutes: a host, `.suffix`, or nothing for everybody else. Without an entry t
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from qmtwist.mail.errors import Malformed, Temporary
 from qmtwist.mail.literal import parse_literal
+from qmtwist.mail.shapes import TYPE_CHECKING, Mapping, NamedTuple, Sequence
 
 from .smarthost import Hop, look_up
 

@@ -6,10 +6,8 @@ qmail-lspawn(8), qmail-getpw(8))
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
-
 from qmtwist.mail.errors import Malformed, Temporary
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
 BREAK = b"-"
 LONGEST_NAME = 31  # bytes; longer candidates are never looked up

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Collection
+
+from qmtwist.mail.shapes import Collection
 
 
 class Agenda:

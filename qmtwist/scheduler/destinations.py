@@ -10,7 +10,8 @@ waits costs little and hides nobody.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+
+from qmtwist.mail.shapes import Collection, Sequence
 
 from .jobs import Job
 from .orders import End

@@ -7,7 +7,7 @@ asks. So hosts that never answer keep nobody waiting, and no more sessions talk 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from qmtwist.mail.shapes import Iterator
 
 AHEAD_PER_SLOT = 10  # transactions beyond the slots that may look for their hosts, for each slot but the first
 CONNECTED_PER_SLOT = 2  # connected ones, with and without a slot, above which nothing more is handed over

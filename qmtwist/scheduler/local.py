@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
 from .channel import Channel
 from .jobs import Job

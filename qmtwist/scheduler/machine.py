@@ -6,8 +6,9 @@ when a slot is free, and a message in progress is not opened again on its channe
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from itertools import count
+
+from qmtwist.mail.shapes import Collection
 
 from .lending import LentSlots
 from .local import LocalChannel

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
 from .channel import Channel
 from .destinations import Batch, Destination, Destinations

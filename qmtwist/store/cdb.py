@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterable, Iterator
 
 from . import durable
 

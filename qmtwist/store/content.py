@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from qmtwist.mail.errors import Temporary
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Iterator
 
 Message = bytes | int
 PIECE_BYTES = 128 * 1024

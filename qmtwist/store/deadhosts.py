@@ -16,9 +16,9 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import Iterator, NamedTuple
 
 RECORDS = 64
 _MOST = 10  # counts stop here

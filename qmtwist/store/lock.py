@@ -12,7 +12,8 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable
+
+from qmtwist.mail.shapes import Callable
 
 # File systems without a device of their own (major number 0) on which flock and fcntl are independent.
 _LOCAL = frozenset((b"btrfs", b"tmpfs", b"ramfs", b"overlay", b"zfs", b"bcachefs", b"ubifs"))

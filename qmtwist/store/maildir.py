@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Temporary
 from qmtwist.mail.reasons import is_lasting
+from qmtwist.mail.shapes import Callable, Iterable, NamedTuple
 
 from . import durable
 from .content import Unreadable

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Permanent, Temporary
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
 TMP_AGE_S = 129_600  # a delivery that takes longer than 36 hours is dead
 NO_MAILDIR = "this user has no $HOME/Maildir"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from qmtwist.mail.errors import Temporary
 from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Callable, Iterable
 from qmtwist.rules.mboxquote import quoted
 
 from . import durable

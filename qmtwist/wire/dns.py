@@ -7,10 +7,9 @@ Python itself, comes in with `dnsmessage` when the first query is made, never be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from qmtwist.mail.dns import TROUBLE, Answer, Kind, Question, Status
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import TYPE_CHECKING, NamedTuple
 
 from .nameserver import Chance, Health, NameService, Server
 

@@ -6,7 +6,6 @@ Importing this takes about 50 ms, several times what starting Python takes: impo
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
 
 import dns.exception
 import dns.flags
@@ -17,6 +16,7 @@ import dns.rdatatype
 
 from qmtwist.mail.dns import Kind, Question
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Any, NamedTuple
 
 EDNS_PAYLOAD = 1232  # bytes; what gets through without fragments nearly everywhere
 HEADER_BYTES = 12

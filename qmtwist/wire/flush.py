@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import NamedTuple
 
 KEPT_BYTES = 64 * 1024  # of what a run says
 

@@ -16,11 +16,10 @@ of wire/queuelist, then an empty one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterable, NamedTuple
 
 from .envelope import EnvelopeError, EnvelopeReader, parse_records
 from .netstring import NetstringReader, netstring

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterable, NamedTuple
 
 from .spawn import FRAME_LIMIT
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
-
 from qmtwist.mail.literal import parse_address
+from qmtwist.mail.shapes import Callable, Iterable, NamedTuple
 
 PORT = 53
 DOWN_S = 30  # a server that did not answer is asked last for so long

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator
 
 
 def netstring(payload: bytes) -> bytes:

@@ -8,10 +8,9 @@ nothing until its bytes come.
 from __future__ import annotations
 
 import enum
-from collections.abc import Generator
-from typing import NamedTuple
 
 from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.shapes import Generator, NamedTuple
 
 from .hops import HopCounter
 from .netstring import netstring

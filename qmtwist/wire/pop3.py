@@ -7,8 +7,7 @@ daemon's, keeps qmail's words and mends these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from qmtwist.mail.shapes import Callable, NamedTuple, Sequence
 
 from .pop3_command import CommandReader, leading_number, split_command
 from .pop3_message import MessageEncoder

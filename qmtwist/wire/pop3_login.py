@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from qmtwist.mail.shapes import Callable, NamedTuple
 
 from .pop3 import CAPABILITIES, OK, SYNTAX, TOO_LONG, Flush, Hangup
 from .pop3_command import CommandReader, split_command

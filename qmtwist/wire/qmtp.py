@@ -7,9 +7,8 @@ a connection that is lost behind it may have delivered the message.
 
 from __future__ import annotations
 
-from typing import Final
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Final
 
 from .netstring import netstring
 from .outgoing import BLOCK_BYTES, Capabilities, Ended, Event, Lost, Ready, SendBody, StartTls, Transaction, Wait

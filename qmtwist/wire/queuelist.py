@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
 from qmtwist.mail.date import rfc822
+from qmtwist.mail.shapes import Iterable, NamedTuple
 
 _SAFE = bytes(byte if 32 <= byte <= 126 else 95 for byte in range(256))
 

@@ -14,10 +14,10 @@ transactions of one recipient only.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.outcome import Outcome, parse_report
+from qmtwist.mail.shapes import NamedTuple
 
 from . import spawn
 from .spawn import FRAME_LIMIT, frame

@@ -6,9 +6,8 @@ Each recipient gives a record `r` accepted, `h` refused for good or `s` for now,
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.mail.shapes import NamedTuple
 
 _RANK = {b"K": 1, b"Z": 0, b"D": -1}
 _VERDICTS = {rank: Verdict(letter) for letter, rank in _RANK.items()}

@@ -7,8 +7,7 @@ and answers `NAME NUL LETTER TEXT LF` for each that it has an answer for: K sent
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from qmtwist.mail.shapes import Iterator, NamedTuple
 
 HEAD_BYTES = 16384  # both lines are shorter, whatever their addresses
 ANSWER_BYTES = 2000  # letter and text of an answer

@@ -10,10 +10,9 @@ A frame is `length (4 bytes, big endian, of all that follows) kind (1 byte) numb
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator, NamedTuple
 
 VERSION = 1
 HEADER = struct.Struct(">IcI")

@@ -6,10 +6,8 @@ sender NUL, recipient NUL) and reports go out (`DELNUM` byte, letter, text, NUL)
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import NamedTuple
-
 from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.mail.shapes import Container, NamedTuple
 
 LIMIT = 120
 """Deliveries at a time."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import NamedTuple
 
 DIGITS_LIMIT = 20
 

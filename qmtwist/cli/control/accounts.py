@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import grp
 import pwd
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import NamedTuple
 
 GROUP_OF = {
     "alias": "nofiles",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import NamedTuple
 
 from qmtwist.cli.registry import PROGRAMS
+from qmtwist.mail.shapes import NamedTuple
 
 DOT_FORWARD = "|dot-forward .forward\n"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import NamedTuple
 
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.store.interfaces import own_addresses
 
 DEADLINE_S = 8.0

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import NamedTuple
 
 from qmtwist.cli.registry import PROGRAMS
 from qmtwist.control.replaced import MARK, is_ours
+from qmtwist.mail.shapes import NamedTuple
 
 from . import accounts, elf, nullclient, trust
 

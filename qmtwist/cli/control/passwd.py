@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from qmtwist.control.passwords import remove_password, set_password
 from qmtwist.mail.errors import Permanent
+from qmtwist.mail.shapes import NamedTuple
 
 
 class _Wish(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from typing import NamedTuple
 
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.store.queue.layout import SPLIT, SPLIT_DIRECTORIES
 
 from .accounts import Accounts

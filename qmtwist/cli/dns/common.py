@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from qmtwist.agents.dns import Resolver
 from qmtwist.control.nameservers import home_name_service
 from qmtwist.mail.dns import Answer, Kind, Question, Status
 from qmtwist.mail.errors import MailError, Permanent, Temporary
 from qmtwist.mail.literal import parse_literal
+from qmtwist.mail.shapes import Callable
 from qmtwist.store import durable
 from qmtwist.wire.nameserver import candidates
 

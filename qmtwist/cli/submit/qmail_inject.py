@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
 
 from qmtwist.agents.submit import Submission as QueueSubmission
 from qmtwist.cli.options import Options, UsageError
@@ -34,6 +33,7 @@ from qmtwist.mail.address import quote
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.header import HeaderReader, LineEnds
+from qmtwist.mail.shapes import Iterator, Mapping
 from qmtwist.rules.inject import EITHER, Completed, Hosts, Person, Submission, Unparsable, complete
 from qmtwist.store.durable import read, write_all
 

@@ -38,11 +38,11 @@ qmail-qmqpd(8), qmail-smtpd(8), tcp-environ(5), qmail-control(5), qmail-queue(8)
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from qmtwist.agents.packageserver import NO_RESOURCES, QmtpConversation
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
+from qmtwist.mail.shapes import Mapping
 from qmtwist.rules.relay import RelayRules, never
 from qmtwist.wire.package import ADDRESS_BYTES, Limits
 from qmtwist.wire.qmtpserver import QmtpServer

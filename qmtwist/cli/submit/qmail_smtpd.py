@@ -36,12 +36,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Mapping
 
 from qmtwist.agents.submit import Submission
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Mapping
 from qmtwist.mail.trace import smtp_received
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules

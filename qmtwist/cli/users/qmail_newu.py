@@ -11,9 +11,9 @@ Exit status: 0, or 111 with a message.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator
 from qmtwist.rules.users import assign_records
 from qmtwist.store import cdb
 from qmtwist.store.durable import write_all

@@ -21,9 +21,9 @@ Exit status: 0; 100 for a bad option; 111 with a message.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from qmtwist.control.grammar import parse_list, parse_map, parse_names
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.rules.assignfile import (
     ALIAS,
     Entry,

@@ -8,12 +8,11 @@ message can pass for a record.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
 from zlib import crc32
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator, NamedTuple
 
 HEADER = struct.Struct("<IIQQB")  # payload length, checksum, segment key, message number, kind
 MESSAGE, DONE, FAILED, END, MOVED = 1, 2, 3, 4, 5

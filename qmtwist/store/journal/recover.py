@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.store import durable
 
 from . import records

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from typing import NamedTuple
 from zlib import crc32
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.store.durable import sync_directory, unlink_quietly, write_all
 
 _HEAD = struct.Struct("<8sQQI")  # magic, sequence, key, checksum

@@ -12,8 +12,8 @@ import errno
 import os
 import secrets
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import Callable, NamedTuple
 
 from .records import MESSAGE, Draft, encode
 from .segment import FIRST, Head, Segment, allocate

@@ -15,8 +15,8 @@ import enum
 import itertools
 import os
 import time
-from collections.abc import Callable
 
+from qmtwist.mail.shapes import Callable
 from qmtwist.store import durable, trigger
 from qmtwist.wire.text0 import TodoEntry, encode_todo
 

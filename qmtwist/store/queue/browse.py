@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 
+from qmtwist.mail.shapes import Iterator
 from qmtwist.store import durable
 from qmtwist.wire.queuelist import ListedRecipient, listing
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
+from qmtwist.mail.shapes import Iterator
 from qmtwist.store import durable
 
 from .layout import SPLIT, Layout

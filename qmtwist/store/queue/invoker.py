@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import pwd
-from collections.abc import Mapping
+
+from qmtwist.mail.shapes import Mapping
 
 _WORDS = {"alias": b"by alias", "qmaild": b"from network", "qmails": b"for bounce"}
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+
+from qmtwist.mail.shapes import Iterator
 
 from .layout import SPLIT
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Callable, NamedTuple, Sequence
 from qmtwist.store import durable
 from qmtwist.wire.text0 import TodoEntry, glance_todo, parse_todo
 

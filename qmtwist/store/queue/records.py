@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.store import durable
 
 from .layout import Layout

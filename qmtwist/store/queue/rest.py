@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
 
+from qmtwist.mail.shapes import NamedTuple, Sequence
 from qmtwist.store import durable
 
 from .layout import CHANNELS, Layout

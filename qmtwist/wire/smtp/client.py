@@ -8,8 +8,7 @@ One module and plain code on purpose: this runs for every message (bench/smtp_cl
 
 from __future__ import annotations
 
-from typing import Final
-
+from qmtwist.mail.shapes import Final
 from qmtwist.wire.dots import SmtpStuffer
 from qmtwist.wire.outgoing import (
     BLOCK_BYTES,

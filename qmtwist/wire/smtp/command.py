@@ -6,9 +6,8 @@ at, brackets may be missing, source routes are dropped, quotes removed. What may
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import NamedTuple
 
 ADDRESS_LIMIT = 899  # bytes of an unquoted address (qmail-smtpd)
 SIZE_DIGITS = 20  # RFC 1870 §5

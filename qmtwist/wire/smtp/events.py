@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.shapes import Callable, NamedTuple
 
 from . import reply as replies
 from .reply import Reply

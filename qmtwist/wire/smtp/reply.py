@@ -6,7 +6,7 @@ code is written in front of the same text.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 TEXT_LIMIT = 400  # bytes of a text that was not written by us; a reply line may have 512 (RFC 5321 §4.5.3.1.5)
 

@@ -10,10 +10,10 @@ One module and plain code on purpose: this runs for every message (bench/smtp_se
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Callable
 from qmtwist.wire.session import NEED_ANSWER, NEED_DATA, Pause
 
 from . import reply as replies
