@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qmtwist.control.remote import RemoteSettings
 from qmtwist.mail.errors import MailError, Malformed, Permanent, Temporary
 from qmtwist.mail.literal import parse_address
+from qmtwist.mail.shapes import TYPE_CHECKING, Any, NamedTuple
 from qmtwist.rules import mx, outgoing, smarthost, tlspolicy
 from qmtwist.rules.handshakes import is_for_want_of_tls
 from qmtwist.rules.mx import Target
@@ -156,7 +156,9 @@ class Delivery:
 
     def _transaction(self) -> Transaction:
         order, message = self._order, self._message
-        return Transaction(order.sender, order.recipients, message.size_bytes(), message.is_eight_bit())
+        survey = message.survey()
+        size, growth = message.size_bytes(), survey.growth_bytes
+        return Transaction(order.sender, order.recipients, size, survey.is_eight_bit, growth)
 
     def _encrypt(self, sock: Socket, target: Target) -> SSLSocket:
         import socket

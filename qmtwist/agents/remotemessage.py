@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from typing import BinaryIO
+
+from qmtwist.mail.shapes import Iterator
+from qmtwist.wire.outgoing import Survey
 
 PIECE_BYTES = 65536
 _MEMORY_BYTES = 1024 * 1024  # more than that of a message that cannot be read twice is kept in a file
@@ -26,7 +28,7 @@ class Message:
         self._descriptor = descriptor
         self._start = 0
         self._size: int | None = None
-        self._is_eight_bit: bool | None = None
+        self._survey: Survey | None = None
         self._memory = b""
         self._file: BinaryIO | None = None  # for a long message from a pipe
 
@@ -49,14 +51,17 @@ class Message:
                 raise Unreadable from error
         return self._size
 
-    def is_eight_bit(self) -> bool:
-        """Whether it has a byte above 127.
+    def survey(self) -> Survey:
+        """What SMTP announces of it, beside its size.
 
         :raises Unreadable: it cannot be read.
         """
-        if self._is_eight_bit is None:
-            self._is_eight_bit = not all(piece.isascii() for piece in self.pieces())
-        return self._is_eight_bit
+        if self._survey is None:
+            survey = Survey()
+            for piece in self.pieces():
+                survey.look(piece)
+            self._survey = survey
+        return self._survey
 
     def pieces(self) -> Iterator[bytes]:
         """All of its bytes, `size_bytes` of them, from the beginning.

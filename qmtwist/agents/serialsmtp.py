@@ -6,7 +6,7 @@ import os
 import select
 
 from qmtwist.mail.reasons import reason
-from qmtwist.wire.outgoing import Ended, Event, Lost, Ready, SendBody, Transaction
+from qmtwist.wire.outgoing import Ended, Event, Lost, Ready, SendBody, Survey, Transaction
 from qmtwist.wire.remotereport import Result
 from qmtwist.wire.session import NEED_DATA, Pause
 from qmtwist.wire.smtp.client import ClientSession, Tls
@@ -70,8 +70,8 @@ class SerialSmtp:
             try:
                 if self._is_partial(opened):
                     return answer(opened.name, b"D", _PARTIAL)
-                is_eight_bit = message.is_eight_bit()
-                event = self._carry(opened, message, is_eight_bit)
+                survey = message.survey()
+                event = self._carry(opened, message, survey)
             except (Unreadable, OSError) as error:
                 cause = error if isinstance(error, OSError) else error.__cause__
                 why = reason(cause) if isinstance(cause, OSError) else b"it has become shorter"
@@ -88,9 +88,10 @@ class SerialSmtp:
             raise Fatal(self._words(event.result))
         return None
 
-    def _carry(self, opened: Opened, message: Message, is_eight_bit: bool) -> Event:
+    def _carry(self, opened: Opened, message: Message, survey: Survey) -> Event:
         """From MAIL to the answer behind the message."""
-        transaction = Transaction(opened.sender, (opened.recipient,), message.size_bytes(), is_eight_bit)
+        size, growth = message.size_bytes(), survey.growth_bytes
+        transaction = Transaction(opened.sender, (opened.recipient,), size, survey.is_eight_bit, growth)
         self._session.begin(transaction)
         while True:
             event = self._next()

@@ -13,7 +13,8 @@ The cores (`wire/smtp/client.py`, `wire/qmtp.py`) have the same verbs, so that o
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+
+from qmtwist.mail.shapes import NamedTuple
 
 from .remotereport import Result
 
@@ -24,14 +25,47 @@ class Transaction(NamedTuple):
     """One message for some recipients at one host.
 
     `sender` and `recipients` are addresses as the queue holds them, not quoted. `size_bytes` is the exact size of the
-    message as it is stored (LF line ends); QMTP sends it ahead, SMTP announces it. `is_eight_bit`: the message has a
-    byte above 127.
+    message as it is stored (LF line ends); QMTP sends it ahead. `is_eight_bit`: the message has a byte above 127.
+    `growth_bytes` is by how much it is longer with CR LF line ends, as SMTP announces it. (See `Survey`.)
     """
 
     sender: bytes
     recipients: tuple[bytes, ...]
     size_bytes: int
     is_eight_bit: bool
+    growth_bytes: int = 0
+
+
+class Survey:
+    r"""What SMTP announces of a message, learned by looking at all of it. Made per message; `look` at each piece.
+
+    >>> survey = Survey()
+    >>> survey.look(b"a\n\xe4\r")
+    >>> survey.look(b"\nb\n")
+    >>> survey.is_eight_bit, survey.growth_bytes
+    (True, 2)
+    """
+
+    __slots__ = ("_has_cr", "growth_bytes", "is_eight_bit")
+
+    def __init__(self) -> None:
+        self.is_eight_bit = False
+        self.growth_bytes = 0
+        self._has_cr = False  # at the end of the last piece
+
+    def look(self, piece: bytes) -> None:
+        """The next piece of the message, cut anywhere."""
+        if not piece.isascii():
+            self.is_eight_bit = True
+        growth = piece.count(b"\n")
+        if self._has_cr and piece[:1] == b"\n":
+            growth -= 2  # the CR before it is no line end of its own
+        if b"\r" in piece:
+            # a lone CR goes out as a line end, a pair as it is (dots.SmtpStuffer)
+            growth += piece.count(b"\r") - 2 * piece.count(b"\r\n")
+        self.growth_bytes += growth
+        if piece:
+            self._has_cr = piece[-1:] == b"\r"
 
 
 class Capabilities(NamedTuple):

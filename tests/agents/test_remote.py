@@ -15,6 +15,7 @@ from qmtwist.agents.remote import Delivery, Order
 from qmtwist.agents.remotemessage import Message
 from qmtwist.control.remote import load_remote
 from qmtwist.store.deadhosts import DeadHosts, Record
+from qmtwist.wire.dots import SmtpStuffer
 from qmtwist.wire.remotereport import Result
 from tests.support.certificates import Authority
 from tests.support.network import BlackHole, has_ipv6, listen
@@ -462,7 +463,10 @@ def test_a_message_begins_where_the_descriptor_stands(home: Home, text: bytes) -
         os.lseek(descriptor, 7, os.SEEK_SET)
         message = Message(descriptor)
         assert message.size_bytes() == len(text)
-        assert message.is_eight_bit() == (b"\xe4" in text)
+        assert message.survey().is_eight_bit == (b"\xe4" in text)
+        stuffer = SmtpStuffer()
+        sent = stuffer.encode(text) + stuffer.finish()
+        assert message.survey().growth_bytes == len(sent) - len(text)
         assert b"".join(message.pieces()) == b"".join(message.pieces()) == text
     finally:
         os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from qmtwist.wire.outgoing import Ended, Event, Lost, Ready, SendBody, StartTls, Transaction
+from qmtwist.wire.outgoing import Ended, Event, Lost, Ready, SendBody, StartTls, Survey, Transaction
 from qmtwist.wire.remotereport import Result
 from qmtwist.wire.session import Pause
 
@@ -30,7 +30,10 @@ class Letter:
     def __init__(self, sender: bytes, recipients: Sequence[bytes], *pieces: bytes) -> None:
         message = b"".join(pieces)
         self.pieces = pieces
-        self.transaction = Transaction(sender, tuple(recipients), len(message), not message.isascii())
+        survey = Survey()
+        survey.look(message)
+        about = len(message), survey.is_eight_bit, survey.growth_bytes
+        self.transaction = Transaction(sender, tuple(recipients), *about)
 
 
 class Sender:

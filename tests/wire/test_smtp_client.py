@@ -5,36 +5,10 @@ from __future__ import annotations
 import pytest
 
 from qmtwist.control import schema
-from qmtwist.wire.outgoing import Capabilities, Ended, Lost, Ready, StartTls, Tls, Transaction, Wait
-from qmtwist.wire.session import NEED_ANSWER, NEED_DATA
-from qmtwist.wire.smtp.client import ClientSession
+from qmtwist.wire.outgoing import Capabilities, Ended, Lost, Ready, Tls, Transaction, Wait
+from qmtwist.wire.session import NEED_DATA
 from tests.support.outgoing import Letter, Sender
-
-MAIL = b"MAIL FROM:<a@example.com>\r\n"
-RCPT = b"RCPT TO:<%s@far.example>\r\n"
-EHLO = b"EHLO mail.example.org\r\n"
-PLAIN = b"250 mx.example.net\r\n"
-OFFERS = b"250-mx.example.net\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 10000\r\n"
-
-
-def letter(*names: bytes, message: bytes = b"hi\n", sender: bytes = b"a@example.com") -> Letter:
-    return Letter(sender, [name + b"@far.example" for name in names or (b"u",)], message)
-
-
-def client(tls: Tls = Tls.MAY) -> ClientSession:
-    return ClientSession(b"mail.example.org", b"192.0.2.1", tls)
-
-
-def greeted(hello: bytes, *letters: Letter, tls: Tls = Tls.MAY) -> Sender:
-    """A sender whose first transaction has begun."""
-    sender = Sender(client(tls), letters)
-    assert sender.receive(b"220 mx.example.net ESMTP\r\n") == EHLO
-    sender.receive(hello)
-    return sender
-
-
-def reports(sender: Sender) -> list[bytes]:
-    return [result.records() for result in sender.results]
+from tests.support.smtp_client import EHLO, MAIL, OFFERS, PLAIN, RCPT, client, greeted, letter, reports
 
 
 def test_without_pipelining_each_command_waits_for_its_answer() -> None:
@@ -52,25 +26,25 @@ def test_without_pipelining_each_command_waits_for_its_answer() -> None:
 def test_with_pipelining_the_envelope_is_one_write_and_the_message_another() -> None:
     sender = Sender(client(), [letter(b"u", b"v"), letter()])
     sender.receive(b"220 hi\r\n")
-    assert sender.receive(OFFERS) == b"MAIL FROM:<a@example.com> SIZE=3\r\n" + RCPT % b"u" + RCPT % b"v" + b"DATA\r\n"
+    assert sender.receive(OFFERS) == b"MAIL FROM:<a@example.com> SIZE=4\r\n" + RCPT % b"u" + RCPT % b"v" + b"DATA\r\n"
     assert sender.receive(b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n") == b"hi\r\n.\r\n"
-    assert sender.receive(b"250 kept\r\n").startswith(b"MAIL FROM:<a@example.com> SIZE=3\r\nRCPT TO:<u@")
+    assert sender.receive(b"250 kept\r\n").startswith(b"MAIL FROM:<a@example.com> SIZE=4\r\nRCPT TO:<u@")
 
 
 def test_eight_bits_are_announced_where_that_is_offered_and_sent_anyway() -> None:
     message = "é\n".encode()
     offered, plain = greeted(OFFERS, letter(message=message)), greeted(PLAIN, letter(message=message))
-    assert b" SIZE=3 BODY=8BITMIME\r\n" in offered.wrote
+    assert b" SIZE=4 BODY=8BITMIME\r\n" in offered.wrote
     plain.receive(b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n")
     assert plain.bodies == ["é\r\n.\r\n".encode()]
 
 
 def test_a_message_above_the_announced_limit_is_not_sent() -> None:
-    at_limit = greeted(b"250-x\r\n250 SIZE 3\r\n", letter())
-    above = greeted(b"250-x\r\n250 SIZE 2\r\n", letter())
+    at_limit = greeted(b"250-x\r\n250 SIZE 4\r\n", letter())
+    above = greeted(b"250-x\r\n250 SIZE 3\r\n", letter())
     assert b"MAIL" in at_limit.wrote
     assert above.wrote == EHLO + b"QUIT\r\n"
-    text = b"192.0.2.1 takes messages of at most 2 bytes, and this one has 3. (#5.3.4)\n"
+    text = b"192.0.2.1 takes messages of at most 3 bytes, and this one has 4. (#5.3.4)\n"
     assert reports(above) == [b"D" + text + b"\0"]
     assert [outcome.verdict.value for outcome in above.results[0].outcomes(1)] == [b"D"]
 
@@ -163,7 +137,7 @@ def test_after_a_refused_transaction_the_next_begins_with_rset(hello: bytes) -> 
     sender = greeted(hello, letter(), letter())
     sender.receive(b"250 ok\r\n", b"550 no\r\n", b"")
     if hello is OFFERS:
-        assert sender.receive(b"503 RCPT first\r\n").startswith(b"RSET\r\nMAIL FROM:<a@example.com> SIZE=3\r\n")
+        assert sender.receive(b"503 RCPT first\r\n").startswith(b"RSET\r\nMAIL FROM:<a@example.com> SIZE=4\r\n")
         sender.receive(b"250 flushed\r\n250 ok\r\n250 ok\r\n354 go\r\n")
     else:
         assert sender.wrote.endswith(b"RSET\r\n")
@@ -239,108 +213,6 @@ def test_a_bad_recipient_behind_those_that_were_answered_waits_for_its_turn() ->
 def test_an_address_cannot_bring_parameters(bad: bytes) -> None:
     sender = greeted(OFFERS, Letter(b"", [bad], b"hi\n"))
     assert b"RCPT" not in sender.wrote and sender.results[0].letter == b"D"
-
-
-# -- TLS
-
-STARTTLS = b"250-mx.example.net\r\n250-PIPELINING\r\n250 STARTTLS\r\n"
-
-
-def offered(tls: Tls, reply: bytes = STARTTLS) -> ClientSession:
-    session = client(tls)
-    session.receive(b"220 hi\r\n")
-    assert session.next_event() is NEED_DATA
-    session.receive(reply)
-    return session
-
-
-@pytest.mark.parametrize("tls", [Tls.MAY, Tls.MUST])
-def test_after_starttls_everything_is_asked_again(tls: Tls) -> None:
-    session = offered(tls)
-    assert session.next_event() is NEED_DATA
-    assert session.take_output() == EHLO + b"STARTTLS\r\n"
-    session.receive(b"220 go\r\n")
-    assert isinstance(session.next_event(), StartTls)
-    assert session.next_event() is NEED_ANSWER and session.wait is Wait.TLS
-    session.tls_started()
-    assert session.take_output() == EHLO
-    session.receive(b"250-mx\r\n250-STARTTLS\r\n250 SIZE\r\n")
-    assert session.next_event() == Ready(Capabilities(has_size=True, has_starttls=True))
-
-
-def test_what_was_offered_in_clear_is_forgotten_under_tls() -> None:
-    session = offered(Tls.MUST)
-    session.next_event()
-    session.receive(b"220 go\r\n")
-    assert isinstance(session.next_event(), StartTls)
-    session.tls_started()
-    for reply in (b"502 what\r\n", PLAIN):
-        event = session.next_event()
-        session.receive(reply)
-        event = session.next_event()
-    assert event == Ready(Capabilities())
-
-
-@pytest.mark.parametrize("tls", [Tls.MAY, Tls.MUST])
-def test_421_to_starttls_is_a_farewell(tls: Tls) -> None:
-    session = offered(tls)
-    session.next_event()
-    session.receive(b"421 bye\r\n")
-    lost = session.next_event()
-    assert isinstance(lost, Lost) and lost.may_try_next_host
-
-
-def test_tls_is_not_asked_for_where_it_is_not_wanted() -> None:
-    assert isinstance(offered(Tls.NONE).next_event(), Ready)
-
-
-@pytest.mark.parametrize("reply", [b"454 later\r\n", b"502 what\r\n", b"250 odd\r\n"])
-def test_a_refused_starttls_is_passed_over_only_where_clear_text_will_do(reply: bytes) -> None:
-    may, must = offered(Tls.MAY), offered(Tls.MUST)
-    for session in (may, must):
-        session.next_event()
-        session.receive(reply)
-    assert isinstance(may.next_event(), Ready)
-    lost = must.next_event()
-    assert isinstance(lost, Lost) and lost.result is not None and lost.may_try_next_host
-    text = b"Connected to 192.0.2.1 but STARTTLS failed.\nRemote host said: " + reply.replace(b"\r", b"")
-    assert lost.result == ((), b"Z", text)
-
-
-@pytest.mark.parametrize("hello", [PLAIN, OFFERS, b"502 what\r\n"])
-def test_nothing_is_sent_in_clear_where_tls_is_demanded(hello: bytes) -> None:
-    sender = greeted(hello, letter(), tls=Tls.MUST)
-    assert sender.wrote == EHLO + b"QUIT\r\n"
-    text = b"ZConnected to 192.0.2.1 but it offers no STARTTLS, which control/tlspolicy demands. (#4.7.4)\n\0"
-    assert reports(sender) == [text]
-
-
-@pytest.mark.parametrize("injected", [b"2", b"250 ok\r\n", b"250-evil\r\n250 SIZE 1\r\n"])
-def test_clear_text_behind_the_answer_to_starttls_ends_the_connection(injected: bytes) -> None:
-    before, behind, late = offered(Tls.MAY, STARTTLS + injected), offered(Tls.MAY), offered(Tls.MAY)
-    behind.next_event()
-    behind.receive(b"220 go\r\n" + injected)
-    late.next_event()
-    late.receive(b"220 go\r\n")
-    late.next_event()
-    late.receive(injected)
-    late.tls_started()
-    for session in (before, behind, late):
-        lost = session.next_event()
-        assert isinstance(lost, Lost) and lost.result is not None and lost.result.letter == b"Z"
-        assert b"clear text" in lost.result.text
-        assert b"MAIL" not in session.take_output()
-
-
-def test_a_failed_handshake_is_reported_with_its_reason() -> None:
-    session = offered(Tls.MAY)
-    session.next_event()
-    session.receive(b"220 go\r\n")
-    session.next_event()
-    session.tls_failed(b"certificate has expired")
-    lost = session.next_event()
-    assert isinstance(lost, Lost) and lost.result is not None
-    assert lost.result.text == b"Connected to 192.0.2.1 but TLS failed: certificate has expired. (#4.7.5)\n"
 
 
 # -- what is waited for

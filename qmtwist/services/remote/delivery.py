@@ -22,9 +22,9 @@ from qmtwist.wire.outgoing import Ended, Lost, Transaction
 from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.remotereport import Result
 
-from .connection import Connection, Connections, IRemoteReactor, Key, Terms
+from .connection import NEVER, Connection, Connections, IRemoteReactor, Key, Terms
 from .doors import Doors, Place
-from .message import Message
+from .message import Message, Unreadable
 from .pool import Pool
 from .route import Route, Router
 
@@ -289,10 +289,31 @@ class Delivery:
             self._targets.insert(0, self._target)
 
     def _begin(self, connection: Connection) -> None:
+        """The slot and the connection are there: look at the message, then send it."""
+        self._connection = connection
+        self._survey()
+
+    def _survey(self) -> None:
+        """What is announced to SMTP of a message takes a look at all of it; a long one is looked at by and by."""
+        connection, message = self._connection, self._message
+        if connection is None or self._done is None:
+            return  # it was lost meanwhile, or everything is over
+        if connection.key.protocol == "smtp":
+            try:
+                message.look_on()
+            except Unreadable:
+                self._defer(NO_MESSAGE)
+                connection.quit()
+                return
+            if not message.is_surveyed:
+                connection.wait_until(NEVER)
+                self._staff.reactor.callLater(0, self._survey)
+                return
         self._connection = None
         self._has_begun = True
-        order, message = self._order, self._message
-        transaction = Transaction(order.sender, order.recipients(), message.size, message.is_eight_bit())
+        order, survey = self._order, message.survey
+        size, growth = message.size, survey.growth_bytes
+        transaction = Transaction(order.sender, order.recipients(), size, survey.is_eight_bit, growth)
         connection.begin(transaction, message)
 
     def ended(self, connection: Connection, event: Ended) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from qmtwist.wire.outgoing import Survey
+
 BLOCK_BYTES = 65536
 SCAN_BYTES = 1 << 20
-"""A larger message in a file counts as eight-bit and is not read for it: any may be declared so. (RFC 6152)"""
+"""So much of a message is looked at in a row; other sessions wait meanwhile, about a millisecond."""
 READ_BYTES = 16384
 """A message of up to so many bytes is taken into memory."""
 
@@ -22,7 +24,7 @@ class Message:
     `size` is in bytes, as stored. What is small is read at once: nobody waits for a page, and a descriptor is free.
     """
 
-    __slots__ = ("_content", "_descriptor", "size")
+    __slots__ = ("_content", "_descriptor", "_looked_at", "size", "survey")
 
     def __init__(self, content: bytes | None, descriptor: int | None) -> None:
         """Takes the descriptor over. One of the two is given.
@@ -31,6 +33,8 @@ class Message:
         """
         self._content = content
         self._descriptor = descriptor
+        self._looked_at = 0  # bytes
+        self.survey = Survey()
         if content is not None:
             self.size = len(content)
             return
@@ -52,36 +56,45 @@ class Message:
         content = self._content
         return content if content is not None and len(content) <= 2 * BLOCK_BYTES else None
 
-    def is_eight_bit(self) -> bool:
-        """Whether it has, or may have, a byte above 127."""
-        if self._content is not None:
-            return not self._content.isascii()
-        try:
-            return self.size > SCAN_BYTES or not all(block.isascii() for block in self.blocks())
-        except Unreadable:
-            return True  # whoever sends it will find out
+    @property
+    def is_surveyed(self) -> bool:
+        """Whether `survey` has seen all of it."""
+        return self._looked_at >= self.size
+
+    def look_on(self) -> None:
+        """Show `survey` the next piece, of at most SCAN_BYTES.
+
+        :raises Unreadable: it cannot be read.
+        """
+        end = min(self.size, self._looked_at + SCAN_BYTES)
+        while self._looked_at < end:
+            block = self._read(self._looked_at)
+            self.survey.look(block)
+            self._looked_at += len(block)
 
     def blocks(self) -> Iterator[bytes]:
         """The message from its beginning, in pieces.
 
         :raises Unreadable: it cannot be read to its end.
         """
-        content, descriptor = self._content, self._descriptor
-        if content is not None:
-            for at in range(0, len(content), BLOCK_BYTES):
-                yield content[at : at + BLOCK_BYTES]
-            return
         at = 0
         while at < self.size:
-            try:
-                assert descriptor is not None
-                block = os.pread(descriptor, min(BLOCK_BYTES, self.size - at), at)
-            except OSError as error:
-                raise Unreadable from error
-            if not block:
-                raise Unreadable
+            block = self._read(at)
             at += len(block)
             yield block
+
+    def _read(self, at: int) -> bytes:
+        """The block that begins there; there is one."""
+        if self._content is not None:
+            return self._content[at : at + BLOCK_BYTES]
+        try:
+            assert self._descriptor is not None
+            block = os.pread(self._descriptor, min(BLOCK_BYTES, self.size - at), at)
+        except OSError as error:
+            raise Unreadable from error
+        if not block:
+            raise Unreadable
+        return block
 
     def close(self) -> None:
         """It is not needed any more; a second call does nothing."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from qmtwist.mail.shapes import Final
 from qmtwist.wire.outgoing import Capabilities, Transaction
 from qmtwist.wire.remotereport import Result, disliked, giving_up
 
@@ -40,7 +39,8 @@ class Attempt:
         self.refusal = self._prepare(transaction, offers)
 
     def _prepare(self, transaction: Transaction, offers: Capabilities) -> Result | None:
-        size, sender = transaction.size_bytes, path(transaction.sender)
+        # RFC 1870 §5: line ends are counted as CR LF, and dots that are added are not
+        size, sender = transaction.size_bytes + transaction.growth_bytes, path(transaction.sender)
         if sender is None:
             return Result((), b"D", _UNSENDABLE % (b"sender's", 7))
         if 0 < offers.size_limit < size:

@@ -11,6 +11,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 
 from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.services.remote.message import Message
 from tests.support import peers
 from tests.support.peers import Peer
 from tests.support.remote_desk import RemoteDesk, all_to, order
@@ -198,3 +199,53 @@ async def test_a_message_that_has_become_shorter_is_deferred(make: Make, tmp_pat
         os.truncate(path, 100)
         assert await result == Outcome(Verdict.DEFERRAL, b"Unable to read message. (#4.3.0)\n")
         assert not peer.messages
+
+
+OFFERS = b"250-peer.example\r\n250-SIZE\r\n250 8BITMIME\r\n"
+
+
+@pytest.mark.parametrize(("last", "body"), [(b"x\n", b""), (b"\xe4\n", b" BODY=8BITMIME")])
+@pytest_twisted.ensureDeferred
+async def test_of_a_large_message_is_announced_what_it_is(make: Make, tmp_path: Path, last: bytes, body: bytes) -> None:
+    message = b"x" * 79 + b"\n"
+    message = message * 50_000 + last
+    path = tmp_path / "message"
+    path.write_bytes(message)
+    with Peer(ehlo=peers.reply(OFFERS)) as peer:
+        desk = make(smtproutes=all_to(peer))
+        await desk.deliver(order(b"far.example", message=None), os.open(path, os.O_RDONLY))
+        assert b"MAIL FROM:<s@here.example> SIZE=%d%s" % (81 * 50_000 + 3, body) in peer.commands
+
+
+@pytest_twisted.ensureDeferred
+async def test_eight_bits_go_to_a_host_that_does_not_offer_them_as_they_are(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "message"
+    path.write_bytes(b"\xe4\n" * 1_000_000)
+    with Peer(ehlo=peers.reply(b"250 peer.example\r\n")) as peer:
+        desk = make(smtproutes=all_to(peer))
+        outcome = await desk.deliver(order(b"far.example", message=None), os.open(path, os.O_RDONLY))
+        assert outcome.verdict is Verdict.SUCCESS
+        assert b"MAIL FROM:<s@here.example>" in peer.commands
+        assert peer.messages[0].body == b"\xe4\r\n" * 1_000_000
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_that_is_lost_while_the_message_is_looked_at_delays_the_mail(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Message] = []
+
+    def look_on(message: Message) -> None:
+        if not looks:
+            (conversation,) = peer._open
+            conversation.say(b"421 4.3.2 bye\r\n")
+        looks.append(message)  # and never comes to an end
+
+    monkeypatch.setattr(Message, "look_on", look_on)
+    path = tmp_path / "message"
+    path.write_bytes(b"x\n" * 100_000)
+    with Peer() as peer:
+        desk = make(smtproutes=all_to(peer))
+        outcome = await desk.deliver(order(b"far.example", message=None), os.open(path, os.O_RDONLY))
+        assert outcome.verdict is Verdict.DEFERRAL
+        assert not any(command.startswith(b"MAIL") for command in peer.commands)

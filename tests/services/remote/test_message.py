@@ -20,7 +20,9 @@ def test_what_came_with_the_order_is_given_as_it_came(piece: bytes, times: int) 
     message = Message(piece * times, None)
     assert message.size == len(piece) * times
     assert b"".join(message.blocks()) == piece * times
-    assert message.is_eight_bit() == any(byte > 127 for byte in piece)
+    while not message.is_surveyed:
+        message.look_on()
+    assert message.survey.is_eight_bit == any(byte > 127 for byte in piece)
     assert message.small in (None, piece * times)
 
 
@@ -30,7 +32,9 @@ def test_a_file_is_given_as_it_is_and_twice(tmp_path: Path, size: int) -> None:
     message = in_file(tmp_path / "m", content)
     for _ in range(2):
         assert b"".join(message.blocks()) == content
-    assert (message.size, message.is_eight_bit()) == (size, False)
+    while not message.is_surveyed:
+        message.look_on()
+    assert (message.size, message.survey.is_eight_bit) == (size, False)
     message.close()
     message.close()
 
@@ -44,12 +48,17 @@ def test_a_small_file_is_closed_when_it_is_read(tmp_path: Path) -> None:
     assert message.small == b"x" * READ_BYTES
 
 
-@pytest.mark.parametrize("at", [0, BLOCK_BYTES, SCAN_BYTES - 1])
-def test_eight_bits_are_found_anywhere(tmp_path: Path, at: int) -> None:
-    content = bytearray(b"x" * SCAN_BYTES)
+@pytest.mark.parametrize("at", [0, BLOCK_BYTES, SCAN_BYTES - 1, SCAN_BYTES, 2 * SCAN_BYTES])
+def test_eight_bits_are_found_anywhere_a_piece_at_a_time(tmp_path: Path, at: int) -> None:
+    content = bytearray(b"x\n" * SCAN_BYTES + b"x")
     content[at] = 200
     message = in_file(tmp_path / "m", bytes(content))
-    assert message.is_eight_bit()
+    looks = 0
+    while not message.is_surveyed:
+        message.look_on()
+        looks += 1
+    assert (looks, message.survey.is_eight_bit) == (3, True)
+    assert message.survey.growth_bytes == content.count(b"\n")
     message.close()
 
 
@@ -58,6 +67,8 @@ def test_a_file_that_has_become_shorter_cannot_be_read(tmp_path: Path) -> None:
     os.truncate(tmp_path / "m", 70_000)
     with pytest.raises(Unreadable):
         list(message.blocks())
+    with pytest.raises(Unreadable):
+        message.look_on()
     message.close()
 
 
