@@ -1,4 +1,4 @@
-"""services/dns.py and agents/dns.py: one contract for both resolvers, then each by itself."""
+"""services/dns.py and agents/dns.py: one contract for both resolvers, and the blocking one by itself."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor  # noqa: TID251  # tests run in the global one
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
-from twisted.logger import LogEvent
 
 from qmtwist.agents import dns as blocking
 from qmtwist.control.nameservers import name_service
@@ -25,79 +21,15 @@ from qmtwist.mail.errors import Permanent
 from qmtwist.rules.mx import Target, targets
 from qmtwist.rules.smarthost import Hop
 from qmtwist.services import dns as service
-from qmtwist.services import dnsturns
 from qmtwist.services.dns import Resolver
-from qmtwist.services.dnsports import PORTS, QUERIES
 from qmtwist.wire.nameserver import NameService
+from tests.support.resolvers import MX, MX_RECORDS, ZONE, pause, resolv_conf
 from tests.support.zone import Fault, Zone
 
 MANY = [f"10.0.{number // 250}.{number % 250}" for number in range(1000)]
-ZONE = """
-far.example. 300 MX 10 mx.far.example.
-far.example. 300 MX 20 backup.far.example.
-mx.far.example. 300 A 192.0.2.1
-mx.far.example. 300 AAAA 2001:db8::1
-backup.far.example. 300 A 192.0.2.2
-alias.example. 300 CNAME far.example.
-loop.example. 300 CNAME pool.example.
-pool.example. 300 CNAME loop.example.
-text.example. 300 TXT "a b" "c"
-1.2.0.192.in-addr.arpa. 300 PTR MX.far.example.
-brief.example. 0 A 192.0.2.3
-"""
 LONG = "".join(f"many.example. 300 A {address}\n" for address in MANY)
-
 program_service = name_service  # of those without a reactor
-MX = Question(b"far.example", Kind.MX)
-MX_RECORDS = {(10, b"mx.far.example"), (20, b"backup.far.example")}
-
 Ask = Callable[..., Awaitable[tuple[Answer, ...]]]
-
-
-@pytest_twisted.async_yield_fixture
-async def zone() -> AsyncIterator[Zone]:
-    with Zone(ZONE) as served:
-        yield served
-        await pause()  # connections that were given up are closed in another turn of the reactor
-
-
-@pytest_twisted.async_yield_fixture
-async def other() -> AsyncIterator[Zone]:
-    """The second server."""
-    with Zone(ZONE) as served:
-        yield served
-        await pause()
-
-
-def resolv_conf(directory: Path, *servers: str, options: str = "timeout:1 attempts:1") -> str:
-    path = directory / "resolv.conf"
-    lines = [f"nameserver {server}\n" for server in servers]
-    path.write_text("".join(lines) + f"options {options}\n")
-    return str(path)
-
-
-@pytest_twisted.async_yield_fixture
-async def make(bugs: list[LogEvent]) -> AsyncIterator[Callable[..., Resolver]]:
-    """Resolvers on the reactor; none of them leaves anything open."""
-    made: list[Resolver] = []
-    before = set(os.listdir("/proc/self/fd"))
-
-    def make(path: str, lines: tuple[bytes, ...] = ()) -> Resolver:
-        made.append(Resolver(reactor, lines, path))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for resolver in made:
-        resolver.stop()
-    deadline = time.monotonic() + 5
-    while len(os.listdir("/proc/self/fd")) > len(before) + 2 and time.monotonic() < deadline:
-        await pause()
-    assert len(os.listdir("/proc/self/fd")) <= len(before) + 2
-    assert not [call for call in reactor.getDelayedCalls() if "_Errand" in str(call)]  # type: ignore[attr-defined]
-
-
-def pause(delay_s: float = 0.005) -> Deferred[None]:
-    return deferLater(reactor, delay_s)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["reactor", "blocking"])
@@ -266,134 +198,6 @@ def test_rules_get_their_answers(zone: Zone, tmp_path: Path) -> None:
     assert resolver.pump(asking(b"far.example")) == FAR
     with pytest.raises(Permanent):
         resolver.pump(asking(b"gone.example"))
-
-
-# -- the one on the reactor
-
-
-@pytest_twisted.ensureDeferred
-async def test_the_same_question_is_asked_once(make: Callable[..., Resolver], zone: Zone, tmp_path: Path) -> None:
-    resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    waiting = [resolver.ask(MX), resolver.ask(MX._replace(name=b"FAR.example.")), resolver.ask(MX, MX)]
-    answers = await gatherResults(waiting)
-    assert {answer for several in answers for answer in several} == {answers[0][0]}
-    assert resolver.ask(MX).called  # from the cache, at once
-    assert zone.asked("far.example") == 1
-
-
-@pytest_twisted.ensureDeferred
-async def test_what_is_not_there_is_remembered_too_and_ttl_0_is_not(
-    make: Callable[..., Resolver], zone: Zone, tmp_path: Path
-) -> None:
-    resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    for _ in range(3):
-        await resolver.ask(Question(b"gone.example", Kind.A), Question(b"brief.example", Kind.A))
-    assert (zone.asked("gone.example"), zone.asked("brief.example")) == (1, 3)
-
-
-@pytest_twisted.ensureDeferred
-async def test_who_stops_waiting_does_not_stop_the_others(
-    make: Callable[..., Resolver], zone: Zone, tmp_path: Path
-) -> None:
-    resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    impatient, patient = resolver.ask(MX), resolver.ask(MX)
-    impatient.addErrback(lambda failure: None)
-    impatient.cancel()
-    (answer,) = await patient
-    assert set(answer.records) == MX_RECORDS
-
-
-@pytest_twisted.ensureDeferred
-async def test_other_servers_are_asked_from_now_on(
-    make: Callable[..., Resolver], zone: Zone, other: Zone, tmp_path: Path
-) -> None:
-    resolver = make(resolv_conf(tmp_path, "192.0.2.255"), (zone.nameserver.encode(),))
-    await resolver.ask(MX)
-    resolver.use([zone.nameserver.encode()])
-    await resolver.ask(MX)
-    assert zone.asked("far.example") == 1  # the same servers: what was learned still counts
-    resolver.use([other.nameserver.encode()])
-    await resolver.ask(MX)
-    assert (zone.asked("far.example"), other.asked("far.example")) == (1, 1)
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_change_of_resolv_conf_is_noticed(
-    make: Callable[..., Resolver], zone: Zone, other: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    await resolver.ask(MX)
-    resolv_conf(tmp_path, other.nameserver, options="timeout:2")
-    await resolver.ask(MX)
-    assert other.asked("far.example") == 0  # one look in half a minute is enough
-    monkeypatch.setattr(service, "LOOK_AGAIN_S", 0.0)
-    await resolver.ask(MX)
-    assert other.asked("far.example") == 1
-
-
-@pytest_twisted.ensureDeferred
-async def test_the_end_leaves_nobody_waiting(make: Callable[..., Resolver], zone: Zone, tmp_path: Path) -> None:
-    zone.faults[""] = Fault.SILENT
-    resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    waiting = [resolver.ask(Question(b"n%d.example" % number, Kind.A), MX) for number in range(dnsturns.ALL + 50)]
-    resolver.stop()
-    answers = [answer for several in await gatherResults(waiting) for answer in several]
-    assert {answer.status for answer in answers} == {Status.TROUBLE}
-    (late,) = await resolver.ask(MX)
-    assert late.status is Status.TROUBLE
-
-
-@pytest_twisted.ensureDeferred
-async def test_dead_domains_do_not_hold_up_the_others(
-    make: Callable[..., Resolver], zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dnsturns, "FRESH_S", 0.1)
-    dead = [Question(b"n%d.example" % number, Kind.A) for number in range(2 * dnsturns.FRESH)]
-    zone.faults = {question.name.decode(): Fault.SILENT for question in dead}
-    resolver = make(resolv_conf(tmp_path, zone.nameserver, options="timeout:30"))
-    waiting = [resolver.ask(question) for question in dead]
-    (answer,) = await resolver.ask(MX)
-    assert set(answer.records) == MX_RECORDS
-    assert not any(one.called for one in waiting)
-
-
-@pytest_twisted.ensureDeferred
-async def test_queries_leave_from_changing_ports(
-    make: Callable[..., Resolver], zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ports: list[int] = []
-    numbers: list[int] = []
-    monkeypatch.setattr(zone, "_serve_datagram", lambda: note(*zone._udp.recvfrom(65535)))
-
-    def note(data: bytes, client: tuple[str, int]) -> None:
-        ports.append(client[1])
-        numbers.append(int.from_bytes(data[:2], "big"))
-        (answer,) = zone.answers(data, is_udp=True)
-        zone._udp.sendto(answer, client)
-
-    resolver = make(resolv_conf(tmp_path, zone.nameserver, options="timeout:5"))
-    count = PORTS * QUERIES * 2
-    for start in range(0, count, 400):
-        await resolver.ask(*(Question(b"n%d.example" % number, Kind.A) for number in range(start, start + 400)))
-    assert len(set(ports)) >= 2 * PORTS
-    assert max(ports.count(port) for port in set(ports)) <= QUERIES
-    assert len(set(numbers)) > count * 0.95
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_flood_of_lies_does_not_hide_the_truth(
-    make: Callable[..., Resolver], zone: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    truth = zone.answers
-
-    def answers(data: bytes, is_udp: bool) -> list[bytes]:
-        lies = [bytes([data[0], data[1] ^ change]) + os.urandom(30) for change in range(1, 100)]
-        return [*lies, b"", b"\0", *truth(data, is_udp)]
-
-    monkeypatch.setattr(zone, "answers", answers)
-    resolver = make(resolv_conf(tmp_path, zone.nameserver))
-    (answer,) = await resolver.ask(MX)
-    assert set(answer.records) == MX_RECORDS
 
 
 # -- the blocking one
