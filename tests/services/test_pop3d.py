@@ -1,116 +1,24 @@
+"""services/pop3d.py, login.py and mailbox workers together: sessions, without a network."""
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import attrs
 import pytest
-from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from qmtwist.control import passwords
-from qmtwist.control.passwords import PasswordFile, set_password
-from qmtwist.control.settings import PopSettings
-from qmtwist.services.login import Gatekeeper
-from qmtwist.services.pop3d import Pop3Factory, mailboxes_by
-from qmtwist.services.pop3session import LOGIN_S, Pop3Protocol
+from qmtwist.control.passwords import set_password
+from qmtwist.services.pop3d import mailboxes_by
 from qmtwist.wire.mailbox import PIECE_BYTES
-from tests.support.mailboxes import InProcessAgent, make_maildir
-
-OK = b"+OK \r\n"
-GREETING = b"+OK pop.example.org POP3 service\r\n"
-MESSAGES = {
-    "new/1000.a": b"Subject: one\n\n.dot\n",
-    "cur/1001.b:2,S": b"Subject: two\n\nbody\nmore\n",
-    "new/1002.c": b"x",
-}
-
-
-class Inline:
-    """A thread pool without threads."""
-
-    def run(self, work, a: bytes, b: bytes, c: bytes, /) -> Deferred[bool]:
-        return succeed(work(a, b, c))
-
-
-class Client:
-    """One connection to the factory, seen from the other side."""
-
-    def __init__(self, factory: Pop3Factory, host: str = "192.0.2.1") -> None:
-        self.session = factory.buildProtocol(IPv4Address("TCP", host, 50321))
-        assert self.session is not None
-        self.transport = StringTransport()
-        self.session.makeConnection(self.transport)
-        self.received = 0
-
-    def say(self, data: bytes) -> bytes:
-        self.session.dataReceived(data)
-        return self.read()
-
-    def read(self) -> bytes:
-        data = self.transport.value()
-        self.transport.clear()
-        self.received += len(data)
-        return data
-
-    def hang_up(self) -> None:
-        self.session.connectionLost(Failure(ConnectionDone()))
-
-    @property
-    def is_closed(self) -> bool:
-        return self.transport.disconnecting
-
-
-def settings(**changes: object) -> PopSettings:
-    usual = PopSettings(
-        greeting=b"pop.example.org",
-        timeout_s=600,
-        checkpassword=None,
-        maildir=b"Maildir",
-        concurrency=100,
-        max_failures=3,
-    )
-    return attrs.evolve(usual, **changes)
-
-
-class Server:
-    """A factory with one user, joe with the password `secret`, and his maildir."""
-
-    def __init__(self, tmp_path: Path, has_file: bool = True, **changes: object) -> None:
-        self.home = tmp_path
-        self.maildir = tmp_path / "joe" / "Maildir"
-        make_maildir(self.maildir, MESSAGES)
-        self.clock = Clock()
-        self.clock.advance(10_000)
-        self.log: list[bytes] = []
-        self.agent = InProcessAgent({b"joe": tmp_path / "joe"})
-        book = PasswordFile(str(tmp_path)) if has_file else None
-        keeper = Gatekeeper(self.clock, self.agent, Inline(), book, mailboxes_by(None))
-        self.factory = Pop3Factory(self.clock, keeper, self.log.append)
-        self.factory.configure(settings(checkpassword=None if has_file else b"check", **changes))
-
-    def client(self, host: str = "192.0.2.1") -> Client:
-        return Client(self.factory, host)
-
-    def entered(self) -> Client:
-        client = self.client()
-        assert client.say(b"USER joe\r\nPASS secret\r\n") == GREETING + OK + OK
-        return client
-
-    def files(self) -> list[str]:
-        return sorted(f"{room}/{name}" for room in ("new", "cur") for name in os.listdir(self.maildir / room))
+from tests.support.mailboxes import make_maildir
+from tests.support.pop3_service import GREETING, OK, Server, furnished
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    monkeypatch.setattr(passwords, "_LOG_N", 2)
-    (tmp_path / "users").mkdir()
-    set_password(str(tmp_path), b"joe", b"secret")
-    return Server(tmp_path)
+    return furnished(tmp_path, monkeypatch)
 
 
 SESSION = (
@@ -289,117 +197,6 @@ def test_two_sessions_may_be_in_one_mailbox(server: Server) -> None:
     assert server.files() == ["cur/1001.b:2,S"]
 
 
-@pytest.mark.parametrize("limit", [1, 3])
-def test_after_so_many_failed_logins_the_client_is_hung_up_on(tmp_path: Path, server: Server, limit: int) -> None:
-    server = Server(tmp_path, max_failures=limit)
-    client = server.client()
-    client.read()
-    for number in range(limit):
-        assert not client.is_closed
-        assert client.say(b"USER joe\r\nPASS wrong%d\r\nNOOP\r\n" % number) == OK
-        server.clock.pump([0.5] * 20)
-        assert client.read() == b"-ERR authorization failed\r\n" + (OK if number < limit - 1 else b"")
-    assert client.is_closed
-    assert server.log[0] == b"pop3 1: 192.0.2.1:50321 refused joe: authorization failed"
-    assert not any(b"wrong" in line for line in server.log), "no password in the log"
-
-
-def test_apop_is_offered_with_a_checkpassword_program_only(tmp_path: Path, server: Server) -> None:
-    server = Server(tmp_path, has_file=False)
-    greetings = [server.client().read() for _ in range(2)]
-    assert greetings[0] != greetings[1]
-    client = server.client()
-    challenge = client.read()[4:-2]
-    assert challenge.startswith(b"<") and challenge.endswith(b".10000@pop.example.org>")
-    assert client.say(b"APOP joe secret\r\n") == OK
-    assert server.agent.logins == [(b"joe", b"secret", challenge)]
-    assert client.say(b"STAT\r\nQUIT\r\n") == b"+OK 3 53\r\n" + OK
-    assert server.agent.workers[0].is_released
-
-
-def test_the_worker_of_a_login_is_released_however_the_session_ends(tmp_path: Path, server: Server) -> None:
-    server = Server(tmp_path, has_file=False)
-    client = server.client()
-    client.say(b"USER joe\r\nPASS secret\r\n")
-    client.hang_up()
-    client = server.client()
-    assert b"-ERR no such user" in client.say(b"USER ann\r\nPASS secret\r\n")
-    client = server.client()
-    client.say(b"USER joe\r\nPASS secret\r\n")
-    server.agent.is_gone = True
-    client.say(b"QUIT\r\n")
-    assert [worker.is_released for worker in server.agent.workers] == [True] * 3
-
-
-def test_a_client_that_hangs_up_while_its_mailbox_is_opened_leaves_nothing_open(server: Server) -> None:
-    server.agent.is_held = True
-    client = server.client()
-    client.say(b"USER joe\r\nPASS secret\r\n")
-    client.hang_up()
-    server.agent.release()
-    server.agent.release()
-    assert len(server.agent.boxes) == 0
-
-
-@pytest.mark.parametrize("limit", [2, 4])
-def test_connections_above_the_limit_are_told_and_closed(tmp_path: Path, server: Server, limit: int) -> None:
-    server = Server(tmp_path, concurrency=limit)
-    clients = [server.client(f"192.0.2.{number}") for number in range(limit)]
-    refused = server.client("192.0.2.99")
-    assert refused.read() == b"-ERR [SYS/TEMP] too many connections\r\n"
-    assert refused.is_closed
-    clients[0].hang_up()
-    assert server.client("192.0.2.99").read() == GREETING
-
-
-def test_one_address_cannot_take_all_connections(tmp_path: Path, server: Server) -> None:
-    server = Server(tmp_path, concurrency=4)
-    for _ in range(2):
-        server.client()
-    assert server.client().is_closed
-    assert not server.client("192.0.2.2").is_closed
-
-
-def test_a_silent_client_is_hung_up_on_earlier_before_its_login(server: Server) -> None:
-    client = server.client()
-    server.clock.pump([5] * (LOGIN_S // 5 - 1))
-    assert not client.is_closed
-    server.clock.pump([5] * 2)
-    assert client.is_closed
-    client.hang_up()
-    client = server.entered()
-    server.clock.pump([5] * 119)
-    assert not client.is_closed
-    client.say(b"NOOP\r\n")
-    server.clock.pump([5] * 119)
-    assert not client.is_closed
-    server.clock.pump([5] * 2)
-    assert client.is_closed
-    assert b"closed: timeout, joe" in server.log[-1]
-    client.hang_up()
-    assert server.clock.getDelayedCalls() == []
-
-
-def test_a_client_that_does_not_read_our_last_words_is_cut_off(server: Server) -> None:
-    client = server.entered()
-    client.say(b"QUIT\r\n")
-    server.clock.pump([5] * (LOGIN_S // 5 - 1))
-    assert not client.transport.disconnected
-    server.clock.pump([5] * 2)
-    assert client.transport.disconnected
-    client.hang_up()
-
-
-def test_a_client_that_sends_and_then_shuts_its_side_gets_its_answers(server: Server) -> None:
-    client = server.entered()
-    client.session.dataReceived(b"STAT\r\nNOOP\r\nDELE 1\r\n")
-    assert isinstance(client.session, Pop3Protocol)
-    client.session.readConnectionLost()
-    assert client.read() == b"+OK 3 53\r\n" + OK + OK
-    assert client.is_closed
-    assert len(server.files()) == 3, "no QUIT, nothing deleted"
-
-
 def test_a_bug_ends_the_session_and_not_the_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     client = server.entered()
 
@@ -412,31 +209,6 @@ def test_a_bug_ends_the_session_and_not_the_server(server: Server, monkeypatch: 
     assert any(b"bug: ZeroDivisionError" in line for line in server.log)
     monkeypatch.undo()
     assert len(server.files()) == 3
-
-
-def test_a_reload_counts_for_later_connections(server: Server) -> None:
-    before = server.entered()
-    server.factory.configure(settings(greeting=b"new.example.org", timeout_s=30))
-    assert server.client().read() == b"+OK new.example.org POP3 service\r\n"
-    server.clock.pump([5] * 10)
-    assert not before.is_closed
-
-
-def test_draining_ends_idle_sessions_and_lets_a_command_finish(server: Server) -> None:
-    idle, busy = server.entered(), server.entered()
-    server.agent.is_held = True
-    busy.say(b"RETR 3\r\n")
-    drained: list[object] = []
-    server.factory.drain(10.0).addCallback(drained.append)
-    assert (idle.is_closed, busy.is_closed) == (True, False)
-    server.agent.release()
-    assert busy.read() == b"+OK \r\nx\r\n.\r\n"
-    assert busy.is_closed
-    server.agent.is_held = False
-    for client in (idle, busy):
-        client.hang_up()
-    assert drained == [None]
-    assert server.clock.getDelayedCalls() == []
 
 
 def test_login_names_and_their_mailboxes() -> None:
