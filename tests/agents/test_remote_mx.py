@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from qmtwist.store.deadhosts import Record
-from tests.agents.test_remote import NOT_CONNECTED, TEXT, Home
 from tests.support.network import BlackHole, has_ipv6, private_network
 from tests.support.peers import Peer, QmtpPeer, reply
+from tests.support.remote_home import NOT_CONNECTED, TEXT, Home
 from tests.support.zone import Zone
 
 pytestmark = pytest.mark.root

@@ -110,3 +110,15 @@ class BlackHole:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def port_for(*addresses: str) -> int:
+    """A port that is free at each of these."""
+    first = listen(addresses[0])
+    try:
+        port: int = first.getsockname()[1]
+        for address in addresses[1:]:
+            listen(address, port).close()
+        return port
+    finally:
+        first.close()
