@@ -88,7 +88,7 @@ class QmtpSettings:
     """The QMTP and QMQP services. What they share with SMTP is in its settings."""
 
     timeout_s: int
-    concurrency: int  # QMTP connections at the same time, and as many inside TLS
+    concurrency: int  # QMTP connections at the same time, in clear and inside TLS
     concurrencyqmqp: int  # QMQP connections likewise
     tlsclients: Mapping[bytes, bytes]  # pins of the keys of clients, and what to call them
 

@@ -28,11 +28,15 @@ def wanted(settings: Settings) -> int:
 
 
 def _package_connections(settings: Settings) -> int:
-    """Of each listening service, in clear and inside TLS."""
-    listen = settings.listen
-    return settings.qmtp.concurrency * (bool(listen.qmtp) + bool(listen.qmtps)) + settings.qmtp.concurrencyqmqp * (
-        bool(listen.qmqp) + bool(listen.qmqps)
+    """Of each listening service: so many from elsewhere, in clear and inside TLS, and so many by UNIX sockets."""
+    listen, qmtp = settings.listen, settings.qmtp
+    return qmtp.concurrency * _kinds(listen.qmtp + listen.qmtps) + qmtp.concurrencyqmqp * _kinds(
+        listen.qmqp + listen.qmqps
     )
+
+
+def _kinds(endpoints: tuple[str, ...]) -> int:
+    return len({endpoint.startswith("unix:") for endpoint in endpoints})
 
 
 def raise_limit(count: int) -> int:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from qmtwist.control.passwords import PasswordFile, RecentLogins
 from qmtwist.mail.errors import MailError, Permanent
 
-from .listen import address_block
+from .crowd import address_block
 from .mailboxes import MailboxAgent, MailboxWorker, UserWorker
 
 T = TypeVar("T")

@@ -18,6 +18,7 @@ from qmtwist.control.settings import AccessSettings
 from qmtwist.logbook import qmtp as logbook
 from qmtwist.wire.package import PackageSession
 
+from .crowd import Crowd
 from .intls import IncomingTls
 from .listen import NO_ACCESS, Door, Peer
 from .packageclerk import Caller, PackageClerk
@@ -31,7 +32,7 @@ class PackageSettings:
     """What one of the services takes from control/."""
 
     timeout_s: int
-    concurrency: int  # connections at the same time, and as many inside TLS
+    concurrency: int  # connections at the same time, in clear and inside TLS, and as many by UNIX sockets
     concurrencyperip: int
     tlsclients: Mapping[bytes, bytes]  # pins of the keys of clients, and what to call them
 
@@ -56,14 +57,17 @@ class PackageFactory(ABC):
     def __init__(self, staff: Staff) -> None:
         self.staff = staff
         self.before_connection: Callable[[], None] = lambda: None  # may call `configure`
-        self.clear = Listener(self, self._hall(staff, self.is_closed), self._hall(staff, False), is_secure=False)
+        # What is counted is counted of both forms together; and nobody far away can shut out those who are here.
+        far, near = Crowd(staff.clock), Crowd(staff.clock)
+        self.clear = Listener(self, self._hall(self.is_closed, far), self._hall(False, near), is_secure=False)
         # With TLS it is the key that may let a client in, which is known after the handshake.
-        self.secure = Listener(self, self._hall(staff, False), self._hall(staff, False), is_secure=True)
+        self.secure = Listener(self, self._hall(False, far), self._hall(False, near), is_secure=True)
         self._serial = 0
         self.terms: Terms | None = None
 
-    def _hall(self, staff: Staff, is_closed: bool) -> Sessions[PackageProtocol]:
-        door = Door(self.word, staff.clock, staff.log, staff.names, is_closed)
+    def _hall(self, is_closed: bool, crowd: Crowd) -> Sessions[PackageProtocol]:
+        staff = self.staff
+        door = Door(self.word, staff.clock, staff.log, staff.names, is_closed, crowd)
         return Sessions(staff.clock, door, self._period_s)
 
     def use(self, settings: PackageSettings, access: AccessSettings, tls: IncomingTls | None) -> None:
@@ -94,14 +98,16 @@ class PackageFactory(ABC):
             greeting = tls.greeting()
         return PackageProtocol(Reception(self, hall), peer, core, clerk, settings.timeout_s, greeting)
 
-    def recognize(self, session: PackageProtocol, pin: bytes) -> bool:
-        """Whether a client with this key may go on."""
+    def recognize(self, session: PackageProtocol, pin: bytes) -> bytes:
+        """Why a client with this key may not go on; empty: he may. A key that is pinned counts for more than rules."""
         assert self.terms is not None
         name = self.terms.settings.tlsclients.get(pin) if pin else None
-        if name is None:
-            return self.is_welcome(session.peer)
-        session.clerk.introduce(name)
-        return True
+        if name is not None:
+            session.clerk.introduce(name)
+            return b""
+        if session.peer.is_denied:
+            return b"denied"  # the line says by which rule
+        return b"" if self.is_welcome(session.peer) else b"denied: no rule allows this client"
 
     def _period_s(self) -> float:
         # A time-out comes late by at most an eighth of it.
@@ -136,8 +142,8 @@ class Reception:
         """A session's connection has ended."""
         self._hall.gone(session, peer)
 
-    def recognize(self, session: PackageProtocol, pin: bytes) -> bool:
-        """Whether a client with this key may go on."""
+    def recognize(self, session: PackageProtocol, pin: bytes) -> bytes:
+        """Why a client with this key may not go on."""
         return self._factory.recognize(session, pin)
 
 
@@ -161,7 +167,8 @@ class Listener(Factory):
 
     def configure(self, settings: PackageSettings, access: AccessSettings) -> None:
         """:raises OSError, qmtwist.mail.errors.Malformed: the rules cannot be used; nothing has changed."""
-        self._far.door.configure(settings.concurrency, settings.concurrencyperip, access)
+        has_keys = self._is_secure and bool(settings.tlsclients)
+        self._far.door.configure(settings.concurrency, settings.concurrencyperip, access, has_keys)
         # Who may come in by a UNIX socket says its mode.
         self._near.door.configure(settings.concurrency, settings.concurrency, NO_ACCESS)
 

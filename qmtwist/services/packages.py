@@ -49,8 +49,8 @@ class Service(Typed):
     def gone(self, session: PackageProtocol, peer: Peer) -> None:
         """A session's connection has ended."""
 
-    def recognize(self, session: PackageProtocol, pin: bytes) -> bool:
-        """Whether a client with this key (empty: none was shown) may go on; asked after a handshake."""
+    def recognize(self, session: PackageProtocol, pin: bytes) -> bytes:
+        """Why a client with this key (empty: none was shown) may not go on; empty: he may. Asked after a handshake."""
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -100,14 +100,14 @@ class PackageProtocol(Protocol):
         """IHandshakeListener"""
         greeting, self._greeting = self._greeting, None
         if greeting is None or self._is_over:
-            return
+            return None
         self._wire.registerProducer(self, True)
         self._active = self._window = self._service.seconds()
-        if self._service.recognize(self, greeting.pin()):
-            self.clerk.begin()
-            self._run()
-        else:
-            self._end(b"denied: no rule allows this client")
+        objection = self._service.recognize(self, greeting.pin())
+        if objection:
+            return self._end(objection)
+        self.clerk.begin()
+        return self._run()
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; while we owe an answer they wait, and no more are read."""

@@ -62,3 +62,13 @@ def test_services_that_listen_have_their_share(settings: Settings) -> None:
     assert more == descriptors.PACKAGE_EACH * (settings.qmtp.concurrency + settings.qmtp.concurrencyqmqp)
     few = descriptors.within(listening, descriptors.wanted(listening) // 2)
     assert few.qmtp.concurrency < settings.qmtp.concurrency and few.qmtp.concurrencyqmqp < settings.qmtp.concurrencyqmqp
+
+
+def test_both_forms_of_a_service_share_their_connections_and_a_socket_has_its_own(settings: Settings) -> None:
+    def wanted(**endpoints: tuple[str, ...]) -> int:
+        return descriptors.wanted(attrs.evolve(settings, listen=attrs.evolve(settings.listen, **endpoints)))
+
+    one = wanted(qmqp=("tcp:628",))
+    assert wanted(qmqp=("tcp:628",), qmqps=("tcp:6280",)) == one
+    by_socket = wanted(qmqp=("tcp:628", "unix:/run/qmqp"))
+    assert by_socket - one == descriptors.PACKAGE_EACH * settings.qmtp.concurrencyqmqp

@@ -155,6 +155,32 @@ async def test_without_a_pinned_key_qmqp_is_closed_and_qmtp_relays_nothing(
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_pinned_key_gets_in_whatever_the_rules_say_of_its_address_and_nobody_else_does(
+    make: Make, tmp_path: Path
+) -> None:
+    laptop, stranger = Identity(tmp_path), Identity(tmp_path, "stranger")
+    house = make(rules="10.:allow\n:deny\n", laptop=laptop.pin)
+    (tmp_path / "tcprules.qmtp").write_text(":deny\n")
+    house.qmtp.secure._far.door.configure(9, 9, AccessSettings(directory=str(tmp_path)), has_keys=True)
+    assert b":Kok" in await house.ask("qmqp", request(FAR), client(laptop.path))
+    assert b":Kok" in await house.ask("qmtp", package(FAR), client(laptop.path))
+    for certificate in (stranger.path, None):
+        for service, data in (("qmqp", request(FAR)), ("qmtp", package(FAR))):
+            assert await house.ask(service, data, client(certificate)) == b""
+    denied = b" closed: denied, 0 accepted, rule tcprules."
+    await house.until(lambda: sum(denied in line for line in house.lines) == 4)
+    assert len(house.intake.queued) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_no_key_is_pinned_who_is_denied_gets_no_handshake(make: Make) -> None:
+    house = make(rules=":deny\n")
+    with pytest.raises(OSError):  # the connection is closed before a word of TLS
+        await house.ask("qmqp", request(FAR), client())
+    assert house.lines == [b"qmqp: 127.0.0.1 turned away: denied by control/tcprules.qmqp:1"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_rule_lets_in_whoever_comes_without_a_key(make: Make) -> None:
     house = make(rules="127.:allow\n")
     assert b":Kok" in await house.ask("qmqp", request(FAR), client())

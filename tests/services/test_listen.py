@@ -15,7 +15,8 @@ from qmtwist.control.settings import AccessSettings
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules import tcprules
 from qmtwist.rules.peers import lookup
-from qmtwist.services.listen import Denied, Door, Peer, TooMany, address_block, plain_ip
+from qmtwist.services.crowd import address_block
+from qmtwist.services.listen import Denied, Door, Peer, TooMany, plain_ip
 from qmtwist.services.peerrules import PeerRules
 from qmtwist.services.smtpd import SmtpProtocol, TurnedAway
 from qmtwist.store import cdb

@@ -113,7 +113,7 @@ def test_a_length_that_is_a_lie_costs_nothing(hub: Hub) -> None:
 
 def test_a_new_client_and_a_new_certificate_need_no_restart(hub: Hub, directory: str) -> None:
     home, to = hub.home, hub.home.address("alice").encode()
-    home.write("control/tcprules.qmqp", "192.0.2.1:allow\n")
+    home.write("control/tcprules.qmqp", "192.0.2.1:allow\n:deny\n")  # a key counts for more than an address
     laptop = Home(f"{directory}/laptop")
     os.makedirs(f"{laptop.path}/control")
     os.makedirs(f"{laptop.path}/queue")
