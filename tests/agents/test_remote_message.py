@@ -12,7 +12,8 @@ from qmtwist.agents.remotemessage import Message
 from qmtwist.wire.dots import SmtpStuffer
 from qmtwist.wire.remotereport import Result
 from tests.support.network import port_for
-from tests.support.peers import Peer, QmtpPeer
+from tests.support.peers import Peer
+from tests.support.qmtp_peer import QmtpPeer
 from tests.support.remote_home import NOT_CONNECTED, TEXT, Home
 
 

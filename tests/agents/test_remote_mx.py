@@ -9,7 +9,8 @@ import pytest
 
 from qmtwist.store.deadhosts import Record
 from tests.support.network import BlackHole, has_ipv6, private_network
-from tests.support.peers import Peer, QmtpPeer, reply
+from tests.support.peers import Peer, reply
+from tests.support.qmtp_peer import QmtpPeer
 from tests.support.remote_home import NOT_CONNECTED, TEXT, Home
 from tests.support.zone import Zone
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.daemon import Daemon, Home, environment, mail_owner, running
-from tests.support.peers import Peer, QmtpPeer, stall
+from tests.support.peers import Peer, stall
+from tests.support.qmtp_peer import QmtpPeer
 
 pytestmark = pytest.mark.system
 

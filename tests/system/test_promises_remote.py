@@ -14,8 +14,9 @@ import pytest
 
 from tests.support.daemon import LIMIT_S, environment, free_port, running
 from tests.support.network import private_network
-from tests.support.peers import Peer, QmtpPeer, reply, stall
+from tests.support.peers import Peer, reply, stall
 from tests.support.processes import tree
+from tests.support.qmtp_peer import QmtpPeer
 from tests.support.remote import Station, station, wait_until
 from tests.support.town import town
 from tests.support.zone import Zone

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.network import BlackHole, has_ipv6, private_network
-from tests.support.peers import Peer, QmtpPeer, then_drop
+from tests.support.peers import Peer, then_drop
 from tests.support.postfix import Postfix
+from tests.support.qmtp_peer import QmtpPeer
 from tests.support.remote import Station, station, wait_until
 from tests.support.zone import Fault, Zone
 

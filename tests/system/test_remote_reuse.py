@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.peers import Act, Conversation, Over, Peer, QmtpPeer, drop, reset, stall, then_drop
+from tests.support.peers import Act, Conversation, Over, Peer, drop, reset, stall, then_drop
+from tests.support.qmtp_peer import QmtpPeer
 from tests.support.remote import Station, station, wait_until
 
 pytestmark = pytest.mark.system

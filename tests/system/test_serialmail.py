@@ -13,7 +13,8 @@ import pytest
 from qmtwist.cli.control.launchers import write_launchers
 from tests.support import peers
 from tests.support.daemon import environment
-from tests.support.peers import Peer, QmtpPeer
+from tests.support.peers import Peer
+from tests.support.qmtp_peer import QmtpPeer
 
 pytestmark = pytest.mark.system
 

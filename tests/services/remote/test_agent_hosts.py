@@ -13,7 +13,8 @@ from twisted.internet.defer import gatherResults
 from qmtwist.mail.outcome import Outcome, Verdict
 from tests.support import peers
 from tests.support.network import has_ipv6
-from tests.support.peers import Peer, QmtpPeer
+from tests.support.peers import Peer
+from tests.support.qmtp_peer import QmtpPeer
 from tests.support.remote_desk import MESSAGE, RemoteDesk, all_to, order
 from tests.support.zone import Fault, Zone
 
