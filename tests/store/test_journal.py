@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import queue
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qmtwist.mail.envelope import Envelope
 from qmtwist.store.journal import records, segment
-from qmtwist.store.journal.records import JournalMessage
 from qmtwist.store.journal.recover import recover
-from qmtwist.store.journal.writer import Journal, Place
-
-SEGMENT_BYTES = 64 * 1024
-
-
-class Reactor:
-    """Runs what the writer thread hands over, in the test's own thread."""
-
-    def __init__(self) -> None:
-        self._calls: queue.Queue[Callable[[], None]] = queue.Queue()
-
-    def notify(self, call: Callable[[], None]) -> None:
-        self._calls.put(call)
-
-    def run_one(self) -> None:
-        self._calls.get(timeout=10)()
-
-
-class Bench:
-    """A journal in a directory, with its thread."""
-
-    def __init__(self, directory: str) -> None:
-        self.reactor = Reactor()
-        self.directory = directory
-        self.journal = Journal(directory, self.reactor.notify, SEGMENT_BYTES)
-        self.journal.start()
-
-    def commit(self, *messages: JournalMessage) -> list[Place | OSError]:
-        results: list[Place | OSError] = []
-        for message in messages:
-            self.journal.append(records.message(message), results.append)
-        while len(results) < len(messages):
-            self.reactor.run_one()
-        return results
-
-    def flush(self) -> None:
-        done: list[bool] = []
-        self.journal.flush(lambda: done.append(True))
-        while not done:
-            self.reactor.run_one()
+from qmtwist.store.journal.writer import Place
+from tests.support.journals import SEGMENT_BYTES, Bench, message
 
 
 @pytest.fixture
@@ -64,11 +23,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(str(tmp_path))
     yield made
     made.journal.close()
-
-
-def message(number: int, size: int = 100, recipients: int = 1) -> JournalMessage:
-    addresses = tuple(b"r%d@example.org" % at for at in range(recipients))
-    return JournalMessage(number, 1000, number, 1795238029, Envelope(b"s@example.org", addresses), b"x" * size)
 
 
 def owed_numbers(directory: str) -> list[int]:

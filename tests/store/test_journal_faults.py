@@ -13,7 +13,7 @@ import pytest
 from qmtwist.store.journal import records, segment, writer
 from qmtwist.store.journal.recover import recover
 from qmtwist.store.journal.writer import Place
-from tests.store.test_journal import Bench, message
+from tests.support.journals import Bench, message
 
 
 @pytest.fixture
