@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qmtwist.mail.envelope import Envelope
+from qmtwist.wire.netstring import netstring
 from qmtwist.wire.package import (
     Closed,
     Content,
@@ -93,3 +94,11 @@ class Pump:
             return self.session.refuse(self.refused[b"end"])
         self.queued.append((draft, event.envelope))
         return self.session.stored(5, 6)
+
+
+def package(message: bytes, sender: bytes, *recipients: bytes) -> bytes:
+    return netstring(message) + netstring(sender) + netstring(b"".join(map(netstring, recipients)))
+
+
+def answers(*texts: bytes) -> bytes:
+    return b"".join(map(netstring, texts))
