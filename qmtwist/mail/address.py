@@ -5,6 +5,10 @@ from __future__ import annotations
 # A local part with one of these is written as a quoted string. (qmail quote.c; spec: dot-qmail RPLINE)
 _UNQUOTED = bytes(byte for byte in range(33, 127) if byte not in b'"(),:;<>@[\\]')
 
+LIMIT_BYTES = 899  # of an address that SMTP servers of our kind take (qmail-smtpd)
+_CONTROLS = bytes([*range(32), 127])
+_NEVER_IN_DOMAINS = b" <>"
+
 
 def split(address: bytes) -> tuple[bytes, bytes | None]:
     """Local part and domain; the domain is None when there is no `@`. Only the last `@` counts.
@@ -40,3 +44,17 @@ def quote(address: bytes) -> bytes:
     for special in (b"\\", b'"', b"\r", b"\n"):
         body = body.replace(special, b"\\" + special)
     return b'"' + body + b'"' + (b"" if domain is None else b"@" + domain)
+
+
+def is_sendable(address: bytes) -> bool:
+    r"""Whether MAIL and RCPT can name it: controls would end the command, brackets or blanks in a domain the address.
+
+    >>> is_sendable(b"a b@host"), is_sendable(b"a@b c"), is_sendable(b"a\n@host"), is_sendable(b"a" * 900)
+    (True, False, False, False)
+    """
+    domain = split(address)[1] or b""
+    return (
+        len(address) <= LIMIT_BYTES
+        and address.translate(None, _CONTROLS) == address
+        and domain.translate(None, _NEVER_IN_DOMAINS) == domain
+    )

@@ -1,7 +1,8 @@
 """The header: fields with their names, cut out of a stream of bytes. (RFC 5322 §2.2; qmail headerbody, hfield)
 
-Lines end at LF. A header that uses CR LF in each of its lines, the empty one included, is read as if it did not, and so
-should its body be (`HeaderReader.has_crlf`); a CR anywhere else is data.
+Lines end at LF. If the empty line that ends the header is CR LF, the header is read as if its lines ended in LF, and so
+should its body be (`HeaderReader.has_crlf`); likewise if there is no empty line and every line ends in CR LF. A CR
+anywhere else is data.
 """
 
 from __future__ import annotations
@@ -64,14 +65,14 @@ class HeaderReader:
             self.rest += data
             return
         self._size += len(data)
+        start, searched = 0, len(self._buffer)  # what was there before has no line end
         self._buffer += data
-        start = 0
-        while not self.is_complete and (end := self._buffer.find(b"\n", start) + 1):
+        while end := self._buffer.find(b"\n", searched) + 1:
             line = bytes(memoryview(self._buffer)[start:end])
             if not self._take(line):
                 self._finish(bytes(memoryview(self._buffer)[start:]))
                 return
-            start = end
+            start = searched = end
         del self._buffer[:start]
         if self._size > self._limit:
             raise Malformed("header too long", "5.6.0")
@@ -112,8 +113,9 @@ class HeaderReader:
         self._end_field()
         self._buffer.clear()
         self.is_complete = True
-        ends_with_cr = rest.partition(b"\n")[0].endswith(b"\r") if rest else bool(self.fields)
-        self.has_crlf = self._crlf_lines == self._all_lines and ends_with_cr
+        first = rest[: rest.find(b"\n") + 1]
+        is_crlf_so_far = self._crlf_lines == self._all_lines and (not rest or first.endswith(b"\r\n"))
+        self.has_crlf = first == b"\r\n" or (is_crlf_so_far and bool(self.fields))
         if self.has_crlf:
             self.fields = [Field(field.name, field.raw.replace(b"\r\n", b"\n")) for field in self.fields]
         is_blank = rest[:1] == b"\n" or (self.has_crlf and rest[:2] == b"\r\n")

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.address import needs_quoting, quote
+from qmtwist.mail.address import is_sendable, needs_quoting, quote
 from qmtwist.mail.addresslist import (
     AT,
     ATOM,
     COLON,
     COMMENT,
-    DOT,
     LEFT,
     LITERAL,
     QUOTED,
     RIGHT,
     Rewrite,
     Token,
+    TooLong,
     format_tokens,
     rewrite_list,
     tokenize,
     unquote,
 )
 from qmtwist.mail.date import civil, rfc822
-from qmtwist.mail.errors import Malformed, Permanent
+from qmtwist.mail.encodedword import encoded_words, must_be_encoded
+from qmtwist.mail.errors import Malformed
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import NamedTuple
+
+from .completion import Hosts, Rewriter, Unparsable, one_line
 
 # Who gets it: the arguments, the header, arguments and then header, or arguments if there are any.
 ARGUMENTS, HEADER, BOTH, EITHER = b"a", b"h", b"H", b"A"
@@ -52,25 +55,12 @@ _RESENT = _RESENT_RECIPIENTS | {
 }
 _REMOVED = frozenset((b"bcc", b"resent-bcc", b"return-path", b"content-length"))
 _DROPPED_BY = {b"from": b"f", b"message-id": b"i", b"return-path": b"s"}
-_NO_LINE_ENDS = bytes(32 if byte in b"\r\n" else byte for byte in range(256))
 _NO_LIST = b"Cc: recipient list not shown: ;\n"
 
-
-class Unparsable(Permanent):
-    """A line or an address that must be understood is not; `complaint` is for the caller, as bytes."""
-
-    def __init__(self, complaint: bytes) -> None:
-        super().__init__(complaint.decode("latin-1"), "5.1.3")
-        self.complaint = complaint
-
-
-class Hosts(NamedTuple):
-    """The four names that complete addresses and message ids, from control files or the environment."""
-
-    defaulthost: bytes
-    defaultdomain: bytes
-    plusdomain: bytes
-    idhost: bytes
+LIMIT_RECIPIENTS = 1_000_000
+_ENCODED_WIDTH = 76
+_SHOWN_BYTES = 2000  # of what cannot be understood
+_VISIBLE = bytes(63 if byte < 32 or byte == 127 else byte for byte in range(256))
 
 
 class Person(NamedTuple):
@@ -93,6 +83,7 @@ class Submission(NamedTuple):
     lists: frozenset[bytes]  # of QMAILMFTFILE: addresses in lower case
     now: int  # POSIX seconds
     pid: int
+    chance: int  # a random number of 64 bits: two machines may have the same pid in the same second
 
 
 class Completed(NamedTuple):
@@ -103,50 +94,11 @@ class Completed(NamedTuple):
     header: bytes
 
 
-class Rewriter:
-    """Completes addresses: defaulthost, defaultdomain, plusdomain; source routes are dropped."""
-
-    def __init__(self, hosts: Hosts) -> None:
-        """:raises Unparsable: one of the hosts is no host."""
-        self._defaulthost = _tokens(b"@" + hosts.defaulthost)
-        self._defaultdomain = _tokens(b"." + hosts.defaultdomain)
-        self._plusdomain = _tokens(b"." + hosts.plusdomain)
-
-    def rewrite(self, address: list[Token]) -> list[Token]:
-        """One address, its tokens in reading order. Case is never changed, an empty address stays empty."""
-        if not address or (address[-1] == (LITERAL, b"") and address[-2:-1] == [(AT, b"")]):
-            return address
-        if address[0].kind == AT:
-            colon = next((at for at, token in enumerate(address) if token.kind == COLON), len(address))
-            address = address[colon + 1 :]
-        for ending in (DOT, AT):
-            if address and address[-1].kind == ending:
-                address = address[:-1]
-        return self._completed(address) if address else address
-
-    def _completed(self, address: list[Token]) -> list[Token]:
-        if all(token.kind != AT for token in address):
-            address = address + self._defaulthost
-        last = address[-1]
-        if last.kind == ATOM and last.text[-1:] == b"+":
-            address = [*address[:-1], Token(ATOM, last.text[:-1]), *self._plusdomain]
-        at = max((place for place, token in enumerate(address) if token.kind == AT), default=-1)
-        if any(token.kind in (DOT, LITERAL) for token in address[at + 1 :]):
-            return address
-        return address + self._defaultdomain
-
-    def plain(self, text: bytes) -> bytes:
-        """An address given outside a header: everything before its last `@` is the local part, whatever it holds.
-
-        :raises Unparsable: the host is no host.
-        """
-        return unquote(self.rewrite(_tokens(quote(text))))
-
-
 def complete(fields: list[Field], hosts: Hosts, person: Person, submission: Submission) -> Completed:
     """The finished submission.
 
-    :raises Unparsable: an address field that tells of senders, an argument or a host cannot be understood.
+    :raises Unparsable: an address field that tells of senders, an argument or a host cannot be understood; an address
+        of the envelope cannot be sent in SMTP; there are too many.
     """
     return _Completion(hosts, person, submission).complete(fields)
 
@@ -174,7 +126,8 @@ class _Completion:
         is_resent = not self._seen.isdisjoint(_RESENT)
         header = (self._resent_fields() if is_resent else self._new_fields()) + kept
         recipients = self._chosen(arguments, self._resent_recipients if is_resent else self._recipients)
-        return Completed(_cut(self._sender), tuple([_cut(recipient) for recipient in recipients]), header)
+        _check_count(len(recipients))
+        return Completed(_envelope(self._sender), tuple([_envelope(recipient) for recipient in recipients]), header)
 
     def _argument(self, argument: bytes) -> bytes:
         try:
@@ -216,12 +169,14 @@ class _Completion:
             found.append(unquote(address))
             return address
 
+        recipients = self._recipients if field.name in _RECIPIENTS else self._resent_recipients
         try:
             return _rewritten(field.raw, take)
-        except Unparsable:
+        except _NotUnderstood:
             return field.raw
         finally:
-            (self._recipients if field.name in _RECIPIENTS else self._resent_recipients).extend(found)
+            recipients.extend(found)
+            _check_count(len(recipients))
             if field.name in _LISTS:
                 self._followup.extend(found)
 
@@ -244,14 +199,17 @@ class _Completion:
             user += b"-%d.%d" % (self._submission.now, self._submission.pid)
         if b"r" in self._letters:
             user += b"-"
-        field = [Token(ATOM, b"Return-Path"), Token(COLON), Token(QUOTED, user)]
+        field = [Token(ATOM, b"Return-Path"), Token(COLON), Token(QUOTED, one_line(user))]
         found: list[bytes] = []
 
         def take(address: list[Token]) -> list[Token]:
             found.append(unquote(self._rewriter.rewrite(address)))
             return address
 
-        _rewritten(format_tokens(field + _at_host(self._person.sender_host)), take)
+        line = format_tokens(field + _at_host(self._person.sender_host))
+        _rewritten(line, take)
+        if not found:  # the host is no host, but ends a group
+            raise _not_understood(line)
         return found[0] + (b"-@[]" if b"r" in self._letters else b"")
 
     def _new_fields(self) -> bytes:
@@ -276,17 +234,21 @@ class _Completion:
 
     def _message_id(self) -> bytes:
         stamp = b"%d%02d%02d%02d%02d%02d" % civil(self._submission.now)
-        return b"%s.%d.qmail@%s" % (stamp, self._submission.pid, _one_line(self._hosts.idhost))
+        # the chance is glued to the pid: readers of the name expect two numbers
+        number = b"%d%020d" % (self._submission.pid, self._submission.chance)
+        return b"%s.%s.qmail@%s" % (stamp, number, one_line(self._hosts.idhost))
 
     def _default_from(self) -> bytes:
-        user, name = _one_line(self._person.user), self._person.name
+        user, name = one_line(self._person.user), self._person.name
         address = [Token(QUOTED if needs_quoting(user) else ATOM, user), *_at_host(self._person.host)]
+        words = encoded_words(one_line(name)) if name is not None and must_be_encoded(one_line(name)) else []
         if name is not None and b"c" in self._letters:
-            address.append(Token(COMMENT, _one_line(name)))
+            address.append(Token(COMMENT, b" ".join(words) or one_line(name)))
         elif name is not None:
-            address = [Token(QUOTED, _one_line(name)), Token(LEFT), *address, Token(RIGHT)]
-        line = format_tokens([Token(ATOM, b"From"), Token(COLON), *address])
-        return _rewritten(line, self._rewriter.rewrite)
+            shown = [Token(ATOM, word) for word in words] or [Token(QUOTED, one_line(name))]
+            address = [*shown, Token(LEFT), *address, Token(RIGHT)]
+        line = _rewritten(format_tokens([Token(ATOM, b"From"), Token(COLON), *address]), self._rewriter.rewrite)
+        return _folded(line) if words else line
 
     def _mail_followup_to(self) -> bytes:
         """For members of a list that is in To or Cc: where answers to all should go."""
@@ -295,35 +257,64 @@ class _Completion:
         )
         if not is_wanted:
             return b""
-        return b"Mail-Followup-To: " + b",\n  ".join([quote(address) for address in self._followup[::-1]]) + b"\n"
+        return (
+            b"Mail-Followup-To: "
+            + b",\n  ".join([quote(one_line(address)) for address in self._followup[::-1]])
+            + b"\n"
+        )
+
+
+def _folded(line: bytes) -> bytes:
+    """A From field with encoded words on several lines, because RFC 2047 §2 gives such a line 76 characters."""
+    done, rest = b"", b""
+    for piece in line.split(b" "):
+        if piece.startswith((b"=?", b"(=?", b"<")) and len(rest) + 1 + len(piece) > _ENCODED_WIDTH:
+            done += rest + b"\n"
+            rest = b""
+        rest += b" " + piece if rest or done else piece
+    return done + rest
+
+
+class _NotUnderstood(Unparsable):
+    """The grammar has no such field. Recipient fields are then kept as they are."""
+
+
+def _not_understood(raw: bytes) -> _NotUnderstood:
+    shown = raw if len(raw) <= _SHOWN_BYTES else raw[:_SHOWN_BYTES] + b"...\n"
+    return _NotUnderstood(b"unable to parse this line:\n" + shown)
 
 
 def _rewritten(raw: bytes, rewrite: Rewrite) -> bytes:
     """A whole field with its addresses rewritten.
 
-    :raises Unparsable: it cannot be understood.
+    :raises _NotUnderstood: it cannot be understood.
+    :raises Unparsable: there is too much of it.
     """
     try:
         return format_tokens(rewrite_list(tokenize(raw), rewrite))
+    except TooLong as error:
+        raise Unparsable(b"too many words in the field %s (#5.1.3)\n" % raw.partition(b":")[0][:60]) from error
     except Malformed as error:
-        raise Unparsable(b"unable to parse this line:\n" + raw) from error
-
-
-def _one_line(text: bytes) -> bytes:
-    """Text of the environment for a header field: a line end in it would let it make fields of its own."""
-    return text.translate(_NO_LINE_ENDS)
+        raise _not_understood(raw) from error
 
 
 def _at_host(host: bytes | None) -> list[Token]:
-    return [] if host is None else [Token(AT), Token(ATOM, _one_line(host))]
+    if host is None:
+        return []
+    if host[:1] == b"[" and host[-1:] == b"]":
+        return [Token(AT), Token(LITERAL, one_line(host[1:-1]))]
+    return [Token(AT), Token(ATOM, one_line(host))]
 
 
-def _tokens(text: bytes) -> list[Token]:
-    try:
-        return tokenize(text)
-    except Malformed as error:
-        raise Unparsable(b"unable to parse this line:\n" + text) from error
+def _check_count(recipients: int) -> None:
+    if recipients > LIMIT_RECIPIENTS:
+        raise Unparsable(b"too many recipients (#5.5.3)\n")
 
 
-def _cut(address: bytes) -> bytes:
-    return address.partition(b"\0")[0]
+def _envelope(address: bytes) -> bytes:
+    """An address as the envelope has it: no NUL can be in one, so it is cut there."""
+    address = address.partition(b"\0")[0]
+    if not is_sendable(address):
+        shown = address[:_SHOWN_BYTES].translate(_VISIBLE)
+        raise Unparsable(b"address too long or with a character that cannot be sent: %s (#5.1.3)\n" % shown)
+    return address

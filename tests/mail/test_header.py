@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,8 @@ def test_a_message_with_crlf_reads_as_one_without(header: list[bytes], body: byt
         (b"", b""),
         (b"  first line indented\n", b"\n  first line indented\n"),
         (b"body without end", b"\nbody without end\n"),
-        (b"To: x\nSubject: y\r\n\r\nbody\r\n", b"\n\r\nbody\r\n"),
+        (b"To: x\nSubject: y\r\n\r\nbody\r\n", b"\r\nbody\r\n"),
+        (b"To: x\nno field\r\n\r\nbody\r\n", b"\nno field\r\n\r\nbody\r\n"),
     ],
 )
 def test_where_the_header_ends(message: bytes, rest: bytes) -> None:
@@ -75,7 +78,13 @@ def test_where_the_header_ends(message: bytes, rest: bytes) -> None:
     assert [field.name for field in reader.fields][:1] == ([b"to"] if message.startswith(b"To") else [])
 
 
-def test_one_line_without_cr_makes_every_cr_data() -> None:
+def test_the_empty_line_tells_how_lines_end() -> None:
+    reader = read(b"To: x\nSubject: y\r\n\r\nbody\r\n")
+    assert reader.has_crlf and reader.fields[1].raw == b"Subject: y\n"
+    assert LineEnds(True).convert(reader.rest) == b"\nbody\n"
+
+
+def test_an_empty_line_without_cr_makes_every_cr_data() -> None:
     reader = read(b"X: a\r\nTo: b\n\nx\r\n")
     assert not reader.has_crlf and reader.fields[0].raw == b"X: a\r\n"
 
@@ -90,6 +99,16 @@ def test_a_header_that_never_ends_is_refused() -> None:
     with pytest.raises(Malformed):
         for _ in range(20):
             reader.receive(b"X: yyyyyyy\n")
+
+
+def test_a_long_line_in_small_pieces_takes_linear_time() -> None:
+    reader, piece = HeaderReader(), b"x" * 1000
+    reader.receive(b"X: ")
+    begun = time.process_time()
+    for _ in range(20_000):
+        reader.receive(piece)
+    reader.eof()
+    assert len(reader.fields[0].raw) == 20_000_004 and time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(

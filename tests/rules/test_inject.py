@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+from email.header import decode_header, make_header
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qmtwist.mail.address import is_sendable
 from qmtwist.mail.addresslist import tokenize, unquote
 from qmtwist.mail.header import Field, HeaderReader
+from qmtwist.rules.completion import Hosts, Rewriter, Unparsable
 from qmtwist.rules.inject import (
     ARGUMENTS,
     BOTH,
     EITHER,
     HEADER,
     Completed,
-    Hosts,
     Person,
-    Rewriter,
     Submission,
-    Unparsable,
     complete,
 )
 
 HOSTS = Hosts(b"def.example", b"example.org", b"plus.example", b"id.example")
 JOE = Person(b"joe", None, None, b"joe", None)
-PLAIN = Submission((), EITHER, None, b"", frozenset(), 1795238029, 77)
-STAMPS = b"Date: 21 Nov 2026 05:13:49 -0000\nMessage-ID: <20261121051349.77.qmail@id.example>\n"
+PLAIN = Submission((), EITHER, None, b"", frozenset(), 1795238029, 77, 5)
+STAMPS = b"Date: 21 Nov 2026 05:13:49 -0000\nMessage-ID: <20261121051349.7700000000000000000005.qmail@id.example>\n"
 
 
 def fields(header: bytes) -> list[Field]:
@@ -186,7 +188,125 @@ def test_members_of_a_list_get_mail_followup_to() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_envelope_address_ever_holds_a_nul(text: bytes) -> None:
+def test_every_envelope_address_can_be_said_in_smtp(text: bytes) -> None:
     header = [Field(b"to", b"To: " + text.replace(b"\n", b" ") + b"\n")]
-    result = complete(header, HOSTS, JOE, PLAIN)
-    assert all(b"\0" not in address for address in (result.sender, *result.recipients))
+    try:
+        result = complete(header, HOSTS, JOE, PLAIN)
+    except Unparsable as error:
+        assert error.complaint.startswith(b"address too long or with a character that cannot be sent: ")
+        return
+    assert all(is_sendable(address) for address in (result.sender, *result.recipients))
+
+
+@pytest.mark.parametrize("address", [b'"a\tb"@h', b'a@"b c"', b'a@"<b>"', b"x" * 900 + b"@h"])
+def test_an_address_that_smtp_cannot_name_is_refused(address: bytes) -> None:
+    with pytest.raises(Unparsable):
+        done(b"To: fine@h.x, " + address + b"\n")
+
+
+def test_a_nul_ends_an_address() -> None:
+    assert done(b"To: a@b.c\0d\n", PLAIN._replace(sender=b"x@y.z\0\n")).recipients == (b"a@b.c",)
+
+
+UTF8, LATIN = "Zoë Müller".encode(), "Zoë".encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "letters", "line"),
+    [
+        (UTF8, b"", b"From: =?utf-8?q?Zo=C3=AB_M=C3=BCller?= <joe@def.example>"),
+        (UTF8, b"c", b"From: joe@def.example (=?utf-8?q?Zo=C3=AB_M=C3=BCller?=)"),
+        (LATIN, b"", b"From: =?unknown-8bit?q?Zo=EB?= <joe@def.example>"),
+        (b"\x1b[31mred", b"", b"From: =?utf-8?q?=1B=5B31mred?= <joe@def.example>"),
+    ],
+)
+def test_a_name_that_is_not_ascii_is_encoded(name: bytes, letters: bytes, line: bytes) -> None:
+    made = done(b"To: a\n", PLAIN._replace(letters=letters), JOE._replace(name=name)).header
+    assert made.split(b"\n")[2] == line
+
+
+@pytest.mark.parametrize("letters", [b"", b"c"])
+def test_a_long_name_is_folded_between_its_words(letters: bytes) -> None:
+    name = ("€ " * 60).strip()
+    made = done(b"To: a\n", PLAIN._replace(letters=letters), JOE._replace(name=name.encode())).header
+    field = next(field.raw for field in fields(made) if field.name == b"from")
+    assert all(len(line) <= 76 for line in field.split(b"\n") if b"=?" in line)
+    shown = b"".join([word for word in field.split() if b"=?" in word]).strip(b"()").decode()
+    assert str(make_header(decode_header(shown.replace("?==?", "?= =?")))) == name
+
+
+def test_names_in_the_message_are_kept_as_they_are() -> None:
+    made = done("From: Zoë <z@h.x>\nTo: Müller <m@h.x>\nSubject: ä\n".encode()).header
+    assert made.endswith('From: "Zoë" <z@h.x>\nTo: "Müller" <m@h.x>\nSubject: ä\n'.encode())
+
+
+def test_a_host_that_is_an_address_literal_stays_one() -> None:
+    result = done(b"To: a\n", person=JOE._replace(host=b"[192.0.2.1]", sender_host=b"[192.0.2.1]"))
+    assert b"\nFrom: joe@[192.0.2.1]\n" in result.header and result.sender == b"joe@[192.0.2.1]"
+
+
+def test_a_sender_host_that_is_a_group_is_not_understood() -> None:
+    with pytest.raises(Unparsable):
+        done(b"To: a\n", person=JOE._replace(sender_host=b"x:;"))
+
+
+def test_two_message_ids_of_the_same_process_id_and_second_differ() -> None:
+    other = done(b"To: a\n", PLAIN._replace(chance=2**64 - 1)).header
+    assert other.split(b"\n")[1] != done(b"To: a\n").header.split(b"\n")[1]
+
+
+def test_too_many_words_or_recipients_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmtwist.rules.inject.LIMIT_RECIPIENTS", 10)
+    assert len(done(b"To: " + b"a," * 10 + b"\n").recipients) == 10
+    with pytest.raises(Unparsable) as caught:
+        done(b"To: " + b"a," * 6 + b"\nCc: " + b"a," * 5 + b"\n")
+    assert caught.value.complaint.startswith(b"too many recipients")
+    with pytest.raises(Unparsable):
+        done(b"", PLAIN._replace(arguments=(b"a",) * 11))
+
+
+def test_a_recipient_field_of_millions_of_words_is_refused_and_not_kept() -> None:
+    with pytest.raises(Unparsable) as caught:
+        done(b"To: a\nCc: " + b"," * 2_000_001 + b"\n")
+    assert caught.value.complaint == b"too many words in the field Cc (#5.1.3)\n"
+
+
+def test_a_long_complaint_is_cut() -> None:
+    with pytest.raises(Unparsable) as caught:
+        done(b'From: "' + b"x" * 1_000_000 + b"\n")
+    assert len(caught.value.complaint) < 2100 and caught.value.complaint.endswith(b"xxx...\n")
+
+
+environment_text = st.binary(max_size=25).filter(lambda text: b"\0" not in text)
+
+
+@given(
+    *[environment_text] * 5, st.lists(environment_text, min_size=4, max_size=4), st.sampled_from([b"", b"c", b"cmr"])
+)
+def test_nothing_in_the_environment_makes_a_field(
+    user: bytes, host: bytes, name: bytes, sender_user: bytes, sender_host: bytes, hosts: list[bytes], letters: bytes
+) -> None:
+    person = Person(user, host, name, sender_user, sender_host)
+    with contextlib.suppress(Unparsable):
+        submission = PLAIN._replace(letters=letters, arguments=(b"a@b.c",))
+        result = complete([Field(b"subject", b"Subject: s\n")], Hosts(*hosts), person, submission)
+        names = [field.name for field in fields(result.header)]
+        assert names == [b"date", b"message-id", b"from", b"cc", b"subject"]
+        assert result.recipients == (b"a@b.c",)
+
+
+@given(st.lists(st.binary(max_size=30), min_size=1, max_size=4))
+def test_completing_a_completed_header_changes_nothing(lines: list[bytes]) -> None:
+    names = (b"To", b"Cc", b"Reply-To", b"Subject")
+    pairs = zip(names, lines, strict=False)
+    raw = [Field(name.lower(), name + b": " + text.replace(b"\n", b" ") + b"\n") for name, text in pairs]
+    try:
+        once = complete(raw, HOSTS, JOE, PLAIN)
+        written = b"".join(field.raw for field in fields(once.header))
+        twice = complete(fields(once.header), HOSTS, JOE, PLAIN)
+    except Unparsable:
+        return
+    if not any(
+        odd in once.header for odd in (b".@", b"@,", b"@ ", b"@\n", b"@>", b"@.", b"..", b". ", b".\n", b"+", b"@:")
+    ):
+        assert (twice.header, set(twice.recipients)) == (written, set(once.recipients))

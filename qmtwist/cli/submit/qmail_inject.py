@@ -34,7 +34,8 @@ from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.header import HeaderReader, LineEnds
 from qmtwist.mail.shapes import Iterator, Mapping
-from qmtwist.rules.inject import EITHER, Completed, Hosts, Person, Submission, Unparsable, complete
+from qmtwist.rules.completion import Hosts, Unparsable
+from qmtwist.rules.inject import EITHER, Completed, Person, Submission, complete
 from qmtwist.store.durable import read, write_all
 
 PERMANENT, TEMPORARY = 100, 111
@@ -91,7 +92,8 @@ def _read_arguments(arguments: list[bytes], environ: Environment) -> tuple[Submi
         else:
             strategy = letter
     letters, lists = environ.get(b"QMAILINJECT", b""), _mailing_lists(environ)
-    submission = Submission(tuple(options.rest), strategy, sender, letters, lists, int(time.time()), os.getpid())
+    now, chance = int(time.time()), int.from_bytes(os.urandom(8), "big")
+    submission = Submission(tuple(options.rest), strategy, sender, letters, lists, now, os.getpid(), chance)
     return submission, is_queued
 
 
