@@ -68,8 +68,19 @@ def test_imports_go_down_the_ladder() -> None:
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    sizes = {path: read(path).count("\n") for path in python_files(*SOURCES)}
+    sizes = {path: read(path).count("\n") for path in python_files(*SOURCES, "tests")}
     assert {path: size for path, size in sizes.items() if size > MAX_FILE_LINES} == {}
+
+
+def test_no_test_file_imports_another() -> None:
+    """What two of them need is in tests/support or in a conftest.py."""
+    found = []
+    for path in python_files("tests"):
+        for node in ast.walk(ast.parse(read(path))):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            origin = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            found += [f"{path}:{node.lineno}" for name in names if re.search(r"(^|\.)test_", origin + name)]
+    assert found == []
 
 
 def test_no_function_is_longer_than_40_lines() -> None:
