@@ -11,13 +11,11 @@ from __future__ import annotations
 import _socket
 import errno
 import os
-import select
 import stat
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from qmtwist.control import grammar
 from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.store.durable import write_all
 from qmtwist.wire.envelope import BAD_FORMAT, EnvelopeError, EnvelopeReader, parse_records
 from qmtwist.wire.qmqp import AnswerReader, Server, frame, parse_server
@@ -26,6 +24,8 @@ CONNECT_S = 10.0
 TIMEOUT_S = 60.0
 HELD_BYTES = 256 * 1024  # of a message from a pipe; a longer one is kept in a file
 _READ_BYTES = 65536
+_ANSWER_BYTES = 4096
+_WANTS_MORE = 2  # ssl.SSL_ERROR_WANT_READ, the errno of an SSLWantReadError
 
 
 class Exit:
@@ -207,11 +207,22 @@ def ask(server: Server, request: tuple[bytes, bytes], spool: Spool) -> Outcome:
         connection.settimeout(CONNECT_S)
         connection.connect((server.address, server.port))
         connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        connection.settimeout(TIMEOUT_S)
     except OSError as error:
         connection.close()
         is_late = isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT
         return Outcome(Exit.TIMED_OUT if is_late else Exit.REFUSED, is_final=False)
+    if server.tls is None:
+        return _converse(connection, request, spool)
+    from . import qmqptls  # slow to import, and most servers are spoken to in clear
+
+    try:
+        encrypted = qmqptls.start(connection, server, ".")
+    except qmqptls.Trouble as trouble:
+        return Outcome(Exit.CONTROLS if trouble.is_ours else Exit.REFUSED, b"Z" + trouble.why, is_final=False)
+    return _converse(encrypted, request, spool)
+
+
+def _converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Spool) -> Outcome:
     try:
         return converse(connection, request, spool)
     finally:
@@ -223,17 +234,19 @@ def converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Sp
 
     :raises Failed: as `ask`.
     """
+    answer = AnswerReader()
     is_over = False
     try:
         for piece, is_last in _gathered(request, spool.pieces()):
             # A server that has hung up, or speaks already, will not take the message: it must not become complete.
-            if is_last and select.select([connection], [], [], 0)[0]:
+            if is_last and _is_early(connection, answer):
                 is_over = True
                 break
+            connection.settimeout(TIMEOUT_S)
             _send(connection, piece)
     except OSError:
         is_over = True
-    answer = _hear(connection, is_over)
+    _hear(connection, answer, is_over)
     if is_over:
         # nothing was committed; only a permanent refusal of what it has seen counts
         is_refused = answer.letter == b"D"
@@ -241,6 +254,18 @@ def converse(connection: _socket.socket, request: tuple[bytes, bytes], spool: Sp
     if not answer.letter:
         return Outcome(Exit.LOST)
     return Outcome(_VERDICTS[answer.letter], b"" if answer.letter == b"K" else answer.letter + answer.text)
+
+
+def _is_early(connection: _socket.socket, answer: AnswerReader) -> bool:
+    """Whether the server has said something already, or hung up. What it said is read: inside TLS there is also what
+    belongs to TLS alone, and means nothing.
+    """
+    connection.settimeout(0)
+    try:
+        answer.receive(connection.recv(_ANSWER_BYTES))
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, _WANTS_MORE)
+    return True
 
 
 def _gathered(request: tuple[bytes, bytes], pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -261,14 +286,12 @@ def _send(connection: _socket.socket, data: bytes) -> None:
         view = view[connection.send(view) :]
 
 
-def _hear(connection: _socket.socket, is_over: bool) -> AnswerReader:
+def _hear(connection: _socket.socket, answer: AnswerReader, is_over: bool) -> None:
     """The answer as far as it comes; when it `is_over`, what is there already."""
-    answer = AnswerReader()
     try:
         if is_over:
             connection.settimeout(0)
-        while not (answer.is_complete or answer.is_bad) and (data := connection.recv(4096)):
+        while not (answer.is_complete or answer.is_bad) and (data := connection.recv(_ANSWER_BYTES)):
             answer.receive(data)
     except OSError:
         pass  # what has come counts
-    return answer

@@ -146,7 +146,8 @@ CLASSIC: tuple[Row, ...] = (
         "qmqpservers",
         Kind.SERVERS,
         "qmail-qmqpc",
-        "IP addresses of QMQP servers, with `:port` where it is not 628",
+        "IP addresses of QMQP servers, with `:port` where it is not 628; with `/tls` or `/tls:POLICY` at the end "
+        "inside TLS (port 6280), POLICY as in `tlspolicy`",
         Show("QMQP server: ", ".", "No QMQP servers."),
     ),
     _classic_number(

@@ -48,17 +48,22 @@ def own_pin(path: str) -> bytes:
     return pin
 
 
-def make_identity(home: str, path: str, host: str) -> None:
+def make_identity(home: str, path: str, host: str, is_shared: bool = False) -> None:
     """A new key, and a certificate for `host`, into one file that the mail accounts can read and nobody else.
+
+    `is_shared`: the home has none, and what root makes is for all: on a null client every user's own programs talk to
+    the hub.
 
     :raises OSError: it cannot be written; nothing has changed.
     """
-    durable.replace(path, _new_pem(host), *_rights(home))
+    durable.replace(path, _new_pem(host), *_rights(home, is_shared))
 
 
-def _rights(home: str) -> tuple[int, tuple[int, int] | None]:
+def _rights(home: str, is_shared: bool) -> tuple[int, tuple[int, int] | None]:
     if os.geteuid() != 0:
         return 0o600, None
+    if is_shared:
+        return 0o644, (0, 0)
     account = system_account("qmailq")  # qmailr, who sends to other hosts, has the same group
     group = account.gid if account else os.stat(f"{home}/queue").st_gid
     return 0o640, (0, group)

@@ -6,10 +6,9 @@ the whole message. Lines end with LF, and the bytes are stored as they are.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.literal import parse_address
+from qmtwist.mail.shapes import NamedTuple
 
 from .netstring import netstring
 from .package import PackageSession, Steps
@@ -17,6 +16,8 @@ from .package import PackageSession, Steps
 BAD_ADDRESS = b"Dsorry, I can't accept addresses like that (#5.1.3)"
 TOO_MANY_RECIPIENTS = b"Dsorry, too many recipients (#5.5.3)"
 PORT = 628
+TLS_PORT = 6280  # nobody has assigned one
+TLS_MARK = b"/tls"
 TEXT_BYTES = 254  # of a server's text that are kept: more is not looked at by callers of a queue program
 LENGTH_DIGITS = 20  # of an answer
 
@@ -56,20 +57,37 @@ class QmqpServer(PackageSession):
 
 
 class Server(NamedTuple):
-    """Where a QMQP server listens."""
+    """Where a QMQP server listens. `tls`: how it is spoken to inside TLS, as a value of control/tlspolicy; empty: as
+    that file says; None: in clear.
+    """
 
     address: str
     port: int = PORT
+    tls: bytes | None = None
 
 
 def parse_server(line: bytes) -> Server | None:
     """A line of control/qmqpservers: `192.0.2.1`, `192.0.2.1:6280`, `2001:db8::1` or `[2001:db8::1]:6280`; None if it
     is no address. What follows a space, or a colon without a number, is passed over, as in qmail all that follows.
+    With `/tls` or `/tls:POLICY` at its end the server is spoken to inside TLS; any other slash makes a line useless,
+    so that nothing goes out in clear for a typing error.
 
-    >>> parse_server(b"192.0.2.1:6280"), parse_server(b"[::1]"), parse_server(b"mail.example.net")
-    (Server(address='192.0.2.1', port=6280), Server(address='::1', port=628), None)
+    >>> parse_server(b"192.0.2.1:628"), parse_server(b"[::1]"), parse_server(b"mail.example.net")
+    (Server(address='192.0.2.1', port=628, tls=None), Server(address='::1', port=628, tls=None), None)
+    >>> parse_server(b"192.0.2.1/tls:encrypt")
+    Server(address='192.0.2.1', port=6280, tls=b'encrypt')
     """
-    word = (line.split() or [b""])[0]
+    word, slash, mark = (line.split() or [b""])[0].partition(b"/")
+    tls = None
+    if slash:
+        head, colon, tls = (slash + mark).partition(b":")
+        if head.lower() != TLS_MARK or (colon and not tls):
+            return None
+    found = _parse_place(word, PORT if tls is None else TLS_PORT)
+    return None if found is None else Server(*found, tls)
+
+
+def _parse_place(word: bytes, usual_port: int) -> tuple[str, int] | None:
     host, rest = word, b""
     if word[:1] == b"[":
         host, bracket, rest = word[1:].partition(b"]")
@@ -83,9 +101,9 @@ def parse_server(line: bytes) -> Server | None:
         return None
     digits = rest[1:] if rest[:1] == b":" else b""
     if not digits.isdigit():
-        return Server(address)
+        return address, usual_port
     port = int(digits) if len(digits) <= 5 else 0
-    return Server(address, port) if 0 < port < 65536 else None
+    return (address, port) if 0 < port < 65536 else None
 
 
 def frame(size: int, envelope: Envelope) -> tuple[bytes, bytes]:

@@ -11,6 +11,7 @@ import pytest
 
 from qmtwist.cli.control import nullclient, setup
 from qmtwist.cli.control.check import problems
+from qmtwist.control.identity import own_pin
 from tests.support.qmqp_peer import QmqpPeer
 
 LETTER = b"From: joe@null.example\nTo: ann@far.example\nSubject: hello\n\nhow are you\n"
@@ -76,6 +77,10 @@ def test_a_name_without_an_address_is_told_before_anything_is_made(
         ("--null-client",),
         ("--hub", "192.0.2.1"),
         ("--null-client", "--hub", "192.0.2.1", "--admin", "joe"),
+        *[
+            ("--null-client", "--hub", hub)
+            for hub in ("192.0.2.1/", "192.0.2.1/x", "192.0.2.1/tls:", "192.0.2.1/tls:may", "192.0.2.1/tls:pin:x")
+        ],
         *[
             ("--null-client", "--hub", hub)
             for hub in ("", "a b", "192.0.2.1:0", "192.0.2.1:65536", "[::1", "[::1]6", "::g", "x:y", "[x]:5", "x:")
@@ -147,6 +152,35 @@ def test_what_the_hub_refuses_is_told_to_who_sends(tmp_path: Path) -> None:
     assert b"no room for you" in ended.stderr
     ended = program(tmp_path, "qmail-inject")
     assert ended.returncode == 111  # nobody is there now
+
+
+def test_a_hub_inside_tls_gets_a_key_to_know_this_host_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pin = "pin:" + "0" * 64
+    assert null_client(tmp_path, f"192.0.2.1/tls:{pin}", "[2001:db8::1]:7/tls") == 0
+    assert (tmp_path / "control/qmqpservers").read_text() == f"192.0.2.1/tls:{pin}\n[2001:db8::1]:7/tls\n"
+    certificate = tmp_path / "control/servercert.pem"
+    said = capsys.readouterr().out.splitlines()
+    assert f"{own_pin(str(certificate)).decode()} null.example" in said
+    # what every user's programs show must be readable for them; another user's home is his own
+    assert certificate.stat().st_mode & 0o777 == (0o644 if os.geteuid() == 0 else 0o600)
+    assert list(problems(str(tmp_path))) == []
+    assert run(tmp_path) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_name_that_is_verified_stays_with_its_addresses(tmp_path: Path) -> None:
+    assert null_client(tmp_path, "localhost/tls:verify") == 0
+    name, *lines = (tmp_path / "control/qmqpservers").read_text().splitlines()
+    assert name == "# localhost" and lines
+    assert all(line.endswith("/tls:verify:localhost") for line in lines)
+
+
+def test_check_names_what_is_wrong_behind_a_slash(tmp_path: Path) -> None:
+    null_client(tmp_path, "192.0.2.1/tls")
+    (tmp_path / "control/qmqpservers").write_text("192.0.2.1/tlss\n192.0.2.1/tls:may\n192.0.2.1/tls:encrypt\n")
+    one, two = problems(str(tmp_path))
+    assert "192.0.2.1/tlss does not end with /tls or /tls:POLICY" in one
+    assert "192.0.2.1/tls:may has no policy of TLS that demands any" in two
 
 
 def test_a_link_beside_a_queue_makes_no_null_client(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -114,3 +115,22 @@ def test_a_pipe_that_is_written_to_is_heard_and_nothing_else() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_a_server_in_clear_costs_no_import_of_tls(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    (tmp_path / "control/qmqpservers").write_bytes(nobody())
+    (tmp_path / "envelope").write_bytes(b"Fa@example.com\0Tu@far.example\0\0")
+    program = (
+        "import sys; from qmtwist.cli.submit.qmail_qmqpc import main; status = main([], sys.argv[1]); "
+        "print(status, sorted({'ssl', 'socket', 'cryptography'}.intersection(sys.modules)), file=sys.stderr)"
+    )
+    with open(tmp_path / "envelope", "r+b") as envelope:
+        ended = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            stdin=subprocess.DEVNULL,
+            stdout=envelope,
+            stderr=subprocess.PIPE,
+            env={"PYTHONPATH": ":".join(sys.path)},
+        )
+    assert ended.stderr == b"73 []\n"

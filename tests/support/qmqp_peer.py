@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -32,12 +33,21 @@ def request(connection: socket.socket) -> bytes:
 
 
 class QmqpPeer:
-    """Takes connections: reads with `read`, says `reply`, hangs up. A context manager; `got` is what it has read."""
+    """Takes connections: reads with `read`, says `reply`, hangs up. A context manager; `got` is what it has read.
+
+    With a `context` it does so inside TLS; `shown` are the certificates (DER) of those who came, None for none.
+    """
 
     def __init__(
-        self, reply: bytes = b"2:Kx,", read: Callable[[socket.socket], bytes] = request, host: str = "127.0.0.1"
+        self,
+        reply: bytes = b"2:Kx,",
+        read: Callable[[socket.socket], bytes] = request,
+        host: str = "127.0.0.1",
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.reply, self.read, self.got = reply, read, list[bytes]()
+        self.shown: list[bytes | None] = []
+        self._context = context
         self.is_silent = False  # neither answer nor hang up before the client does
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.socket(family)
@@ -65,12 +75,20 @@ class QmqpPeer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection, contextlib.suppress(ConnectionError):
-                connection.settimeout(20)
-                self.got.append(self.read(connection))
+            connection.settimeout(20)
+            with contextlib.suppress(ConnectionError, ssl.SSLError), self._secured(connection) as spoken:
+                self.got.append(self.read(spoken))
                 if self.is_silent:
-                    connection.recv(1)
-                connection.sendall(self.reply)
+                    spoken.recv(1)
+                spoken.sendall(self.reply)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        if self._context is None:
+            return connection
+        with connection:
+            encrypted = self._context.wrap_socket(connection, server_side=True)
+        self.shown.append(encrypted.getpeercert(binary_form=True))
+        return encrypted
 
 
 def nobody() -> bytes:

@@ -16,11 +16,11 @@ import os
 import pwd
 import shlex
 import stat
-from collections.abc import Iterator
 
 from qmtwist.control import grammar, rulesfiles, schema
 from qmtwist.control.load import Complaint, Complaints, load_with_warnings
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.shapes import Iterator
 from qmtwist.wire.qmqp import parse_server
 
 from . import accounts, keys, launchers, nullclient, tree
@@ -149,10 +149,16 @@ def _hub_problems(home: str, setup: str) -> Iterator[str]:
     except OSError as trouble:
         yield f"{path}: {trouble.strerror}: chmod 644 {shlex.quote(path)}"
         return
-    unusable = [line for line in lines if parse_server(line) is None]
-    for line in unusable:
-        what = f"{line.decode('ascii', 'backslashreplace')} is no IP address and is passed over"
-        yield f"{path}: {what}: ${{EDITOR:-vi}} {shlex.quote(path)}"
+    unusable = []
+    for line in lines:
+        server, shown = parse_server(line), line.decode("ascii", "backslashreplace")
+        if server is None:
+            unusable.append(line)
+            what = "is no IP address" if b"/" not in line else "does not end with /tls or /tls:POLICY"
+            yield f"{path}: {shown} {what} and is passed over: ${{EDITOR:-vi}} {shlex.quote(path)}"
+        elif server.tls and not nullclient.is_policy(server.tls):
+            what = f"{shown} has no policy of TLS that demands any: nothing can be sent there"
+            yield f"{path}: {what}: ${{EDITOR:-vi}} {shlex.quote(path)}"
     if len(unusable) == len(lines):
         yield f"{path}: names no server: rm -f {shlex.quote(path)} && {setup} --null-client --hub HOST"
 

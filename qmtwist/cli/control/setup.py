@@ -1,7 +1,7 @@
 """qmtwist setup - make or complete a home
 
     qmtwist setup [--home DIR] [--host FULL.HOST.NAME] [--admin ADDRESS]
-    qmtwist setup --null-client --hub HOST[:PORT] [--hub ...] [--home DIR] [--host FULL.HOST.NAME]
+    qmtwist setup --null-client --hub HOST[:PORT][/tls[:POLICY]] [--hub ...] [--home DIR] [--host FULL.HOST.NAME]
 
 Makes everything a mail server needs below DIR (default: QMTWIST_HOME, else /var/qmail): alias bin boot control doc man
 queue users. Run it again whenever you like: it adds what is missing, renews the programs in bin, and never changes a
@@ -22,6 +22,8 @@ like; to make it a full home remove bin/qmail-queue first.
 --null-client  make such a home; not where there is a queue
 --hub      who queues for us: a name, whose addresses are looked up now, or an address; the port is 628 unless it is
            given. Several are asked in their order. control/qmqpservers is written from it where it does not exist.
+           With /tls it is spoken to inside TLS, on port 6280 unless one is given; POLICY is as in control/tlspolicy,
+           such as pin:PIN. This host's own key is made then, and the line for the hub's control/tlsclients printed.
 
 Exit status: 0; 1 if the host's or a hub's name cannot be found; 100 for a wrong command line; 111 for trouble with a
 file.
@@ -33,7 +35,7 @@ import argparse
 import os
 import sys
 
-from qmtwist.control import grammar, schema
+from qmtwist.control import grammar, identity, schema
 
 from . import accounts, boot, documents, hostname, launchers, manpages, nullclient, tree, trust
 from .arguments import Parser, home_of
@@ -90,7 +92,7 @@ def _objection(home: str, asked: argparse.Namespace, servers: str) -> str:
 def _hub(text: str) -> nullclient.Hub:
     hub = nullclient.parse_hub(text)
     if hub is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no HOST or HOST:PORT")
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST or HOST:PORT, with or without /tls or /tls:POLICY")
     return hub
 
 
@@ -207,6 +209,17 @@ class Setup:
             print("control/qmqpservers is there already and stays; change it by hand")
         if nullclient.make_link(self.home):
             print("bin/qmail-queue is qmail-qmqpc")
+        if nullclient.has_tls_hub(self.home):
+            self._own_key()
+
+    def _own_key(self) -> None:
+        """What a hub inside TLS knows this host by."""
+        me, path = grammar.read_line(self.home, "me"), identity.certificate_path(self.home)
+        if me and not os.path.lexists(path):
+            host = os.fsdecode(me)
+            identity.make_identity(self.home, path, host, is_shared=True)
+            print(f"{path}: a new key; the line for the hub's control/tlsclients is")
+            print(f"{identity.own_pin(path).decode()} {host}")
 
     def _control(self, name: str, text: str) -> None:
         if _create(grammar.control_path(self.home, name), text):

@@ -13,8 +13,9 @@ this one only, write `DOMAIN:pin:PIN` into control/tlspolicy of the other. PIN i
 
 --home DIR   the mail home; otherwise QMTWIST_HOME, or the home of this program, or /var/qmail
 
-The file belongs to root and can be read by the group of qmailq and qmailr. The services read it at start and at HUP.
-To get another key, remove the file and run this again; the old pin is of no use then.
+The file belongs to root and can be read by the group of qmailq and qmailr; on a null client by everybody, because
+every user's programs send by themselves there. The services read it at start and at HUP. To get another key, remove
+the file and run this again; the old pin is of no use then.
 
 Exit status: 0; 100 for wrong usage, or a file without a certificate; 111 if a file cannot be read or written.
 """
@@ -29,6 +30,7 @@ from qmtwist.control.identity import certificate_path, make_identity, own_pin
 from qmtwist.mail.errors import Permanent
 
 from .arguments import Parser, home_of
+from .nullclient import is_null_client
 
 NAME = "qmtwist tlskey"
 
@@ -53,7 +55,7 @@ def _run(home: str) -> int:
     host = me.decode("ascii", "backslashreplace")
     path = certificate_path(home)
     if not os.path.lexists(path):
-        make_identity(home, path, host)
+        make_identity(home, path, host, is_null_client(home))
     print(own_pin(path).decode(), host)
     return 0
 

@@ -21,10 +21,20 @@ CONTROL FILES
 qmqpservers: one IP address a line, `192.0.2.1`, `192.0.2.1:6280`, `2001:db8::1` or `[2001:db8::1]:6280`; the port is
 628 unless it is given. Other lines are passed over.
 
+With `/tls` behind it a server is spoken to inside TLS, on port 6280 unless one is given, and never in clear:
+`192.0.2.1/tls:pin:PIN`, `192.0.2.1:7000/tls:verify:hub.example`, `192.0.2.1/tls:encrypt`. What stands behind the colon
+is a policy as in control/tlspolicy. With `/tls` alone the line of control/tlspolicy for `[192.0.2.1]` or for everybody
+else counts, and without a demand there with whom we talk is not asked. A server whose policy is not met is passed over
+like one that cannot be reached.
+
+servercert.pem, tlscert, tlskey: our own certificate and key, shown to servers inside TLS, which know us by it; they
+must be readable for whoever sends. tlsca: authorities that `verify` trusts besides the system's own.
+
 DESCRIPTORS
 
 If the caller listens on descriptor 6, which is what qmail's programs do when they run qmail-queue, a server's refusal
 is written there, its letter first, and the exit status is 82; the caller then tells its own user what the server said.
+So is the reason why there was no TLS with the last of the servers.
 
 EXIT STATUS
 
