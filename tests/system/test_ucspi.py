@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import poplib
 import re
-import shutil
 import smtplib
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -17,11 +15,10 @@ import pytest
 from qmtwist.cli.supervise.softlimit import NEEDED_BYTES
 from tests.support.daemon import environment
 from tests.support.tcpservers import LIMIT_S, TcpServer
-from tests.support.town import Town
+from tests.support.tcptown import Place, place
 
 pytestmark = pytest.mark.system
 
-RULES = '127.:allow,RELAYCLIENT=""\n:deny\n'
 MESSAGE = "Subject: hello\r\n\r\nbody\r\n"
 # The run script of "Life with qmail", with our directories and a port of ours instead of `smtp`.
 LIFE_WITH_QMAIL = """#!/bin/sh
@@ -40,51 +37,10 @@ exec {home}/bin/softlimit -m {memory} \\
 """
 
 
-class Place(Town):
-    """A town with rules, and the words that start servers in it."""
-
-    def prepare(self) -> None:
-        self.make()
-        self.write("control/concurrencyincoming", "20\n")
-        self.write("control/rcpthosts", "test.example\n")
-        self.run("tcprules", f"{self.path}/tcp.smtp.cdb", f"{self.path}/tcp.smtp.tmp", text=RULES)
-
-    def rights(self) -> list[str]:
-        """Become qmaild, as far as we may."""
-        return ["-u", "1002", "-g", "1001"] if self.is_real else []
-
-    def server(self, *words: str) -> TcpServer:
-        """tcpserver with these words, where names of our programs stand for their paths."""
-        command = [self.program(word) if os.path.exists(self.program(word)) else word for word in words]
-        return TcpServer(command, environment(), self.before_exec())
-
-    def queued(self) -> list[str]:
-        """The messages that wait in the queue."""
-        found = []
-        for directory, _, names in os.walk(f"{self.path}/queue/mess"):
-            for name in names:
-                with open(os.path.join(directory, name), encoding="latin-1") as stream:
-                    found.append(stream.read())
-        return found
-
-    def empty(self) -> None:
-        for part in ("mess", "todo", "intd"):
-            for directory, _, names in os.walk(f"{self.path}/queue/{part}"):
-                for name in names:
-                    os.unlink(os.path.join(directory, name))
-
-
 @pytest.fixture(scope="module")
 def town() -> Iterator[Place]:
-    directory = tempfile.mkdtemp(prefix="qmtwist-test-", dir="/tmp")
-    os.chmod(directory, 0o755)
-    made = Place(directory, ("joe",))
-    try:
-        made.prepare()
+    with place() as made:
         yield made
-    finally:
-        made.close()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
