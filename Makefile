@@ -23,9 +23,10 @@ check:
 vectors:
 	@scripts/reachable sh -c 'scripts/venv dev && exec scripts/vectors'
 
-# make torture     the long form of the kill and power-cut tests (root; about an hour)
+# make torture     the long forms of tests: kills, power cuts (root; about an hour)
 torture:
-	@scripts/venv dev && .venv/bin/python -m tests.torture.kill_loop --rounds 1000 && .venv/bin/python -m tests.torture.powercut
+	@scripts/venv dev && .venv/bin/python -m pytest -q --long -m long
+	@.venv/bin/python -m tests.torture.kill_loop --rounds 1000 && .venv/bin/python -m tests.torture.powercut
 
 # make bench       throughput beside Postfix and qmail; see bench/README.md
 bench:

@@ -130,7 +130,7 @@ def main() -> None:
         server = Server(place)
         server.start()
         try:
-            for turn in range(options.rounds + 1):
+            for turn in range(1 if options.quick else 0, options.rounds + 1):
                 for load in loads:
                     result = measure(server, load)
                     if turn:  # the first turn warms caches and makes files

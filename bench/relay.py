@@ -75,7 +75,7 @@ def play(peers: list[Relay], load: Load, rounds: int) -> dict[tuple[int, str], l
     results: dict[tuple[int, str], list[Result]] = {}
     sink = Sink().start()
     try:
-        for turn in range(rounds + 1):
+        for turn in range(1 if load.messages < MESSAGES else 0, rounds + 1):
             for sessions in SESSIONS:
                 for peer in peers:
                     peer.relay(Outlet(sink.port, sessions))

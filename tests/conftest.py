@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,29 @@ import hypothesis
 import pytest
 
 # No deadline: the machine may be busy. No database: the checkout may belong to somebody else.
-hypothesis.settings.register_profile("house", deadline=None, database=None)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.register_profile("house", deadline=None, database=None, max_examples=100, stateful_step_count=50)
+# The same examples in every run of CI: what fails there was broken by the change. New ones are found in the others.
+hypothesis.settings.register_profile("ci", hypothesis.settings.get_profile("house"), derandomize=True)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("house"), max_examples=1000)
+# Now, since a test's own settings begin with those that are loaded when its module is read.
+hypothesis.settings.load_profile("long" if "--long" in sys.argv else "ci" if os.environ.get("CI") else "house")
 
 # A directory's ticket to the other rooms: tests import `tests.support...`, whatever directory pytest is started in.
 pytest.register_assert_rewrite("tests.support")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: tests marked so run, too."""
+    parser.addoption("--long", action="store_true", help="the long forms of tests as well, as `make torture` has them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long forms out unless they are asked for."""
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_measurement_that_is_ended_leaves_nothing_behind(open_directory: str) 
     process = start("relay", "--peers", "qmtwist", BENCH_DIRECTORY=open_directory)
     try:
         assert process.stderr is not None
-        while not (line := process.stderr.readline()).startswith("# 0"):
+        while not (line := process.stderr.readline()).startswith("# 1"):
             assert line, "it ended by itself"
         process.terminate()
         process.communicate(timeout=LIMIT_S)

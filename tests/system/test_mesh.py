@@ -238,6 +238,6 @@ def test_hubs_that_are_killed_lose_nothing(mesh: Mesh) -> None:
     play_with_kills(mesh, 20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hubs_that_are_killed_lose_nothing_of_many(mesh: Mesh) -> None:
     play_with_kills(mesh, MANY)

@@ -7,7 +7,7 @@ import pytest
 from tests.torture.kill_loop import torture
 from tests.torture.ledger import identities, message
 
-ROUNDS = 30
+ROUNDS = 12
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from tests.torture.recorder import FLUSH, RECORD, Flush, Write, read_log
 @pytest.mark.root
 @pytest.mark.skipif(bool(what_is_missing("ext4")), reason=what_is_missing("ext4"))
 def test_no_acknowledged_message_is_lost_by_a_power_cut() -> None:
-    words = [sys.executable, "-m", "tests.torture.powercut", "--seconds", "2", "--states", "8", "--seed", "1"]
+    words = [sys.executable, "-m", "tests.torture.powercut", "--seconds", "2", "--states", "5", "--seed", "1"]
     ended = subprocess.run(words, cwd=TOP, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " 0 of them bad" in ended.stdout
