@@ -7,22 +7,20 @@ channel it passes to the daemon. Everything the daemon says is taken as hostile.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import gc
 import os
 import select
-import signal
 import socket
 import time
-from collections import deque
 
 from qmtwist.control.accounts import system_account
 from qmtwist.control.users import Account, find_account, report
-from qmtwist.mail.errors import MailError, Malformed
-from qmtwist.mail.shapes import NamedTuple, NoReturn
+from qmtwist.mail.errors import MailError, Malformed, suppress
+from qmtwist.mail.shapes import NamedTuple, NoReturn, deque
 from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.owners import hand_over
+from qmtwist.store.signals import signal
 from qmtwist.wire import spawn
 
 from . import environment, privileges
@@ -92,7 +90,7 @@ def give_queue_back(home: str) -> None:
     if os.geteuid() != 0 or holder is None or sender is None:
         return
     layout = Layout(f"{home}/queue")
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         mutex = os.open(layout.sendmutex, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,7 +148,7 @@ class Agent:
         self._logins.stop()
         signal.signal(signal.SIGALRM, self._hurry)
         signal.alarm(PATIENCE_S)
-        with contextlib.suppress(ChildProcessError):
+        with suppress(ChildProcessError):
             while True:
                 pid = os.wait()[0]
                 self._by_pid.pop(pid, None)
@@ -159,7 +157,7 @@ class Agent:
 
     def _hurry(self, number: int, frame: object) -> None:
         for pid in list(self._by_pid):
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
         self._couriers.end()
 
@@ -229,7 +227,7 @@ class Agent:
                 self._let_go(staff)
                 return
             self._daemon.send(staff.unheard.popleft().answer)
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(staff.pipe)
 
     # -- workers
@@ -243,7 +241,7 @@ class Agent:
         with ours, theirs:
             hearing, pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             try:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
                 pid = os.fork()
                 if not pid:
@@ -290,7 +288,7 @@ class Agent:
         if self._staff.get((staff.uid, staff.gid)) is not staff:
             return
         del self._staff[staff.uid, staff.gid]
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(staff.pipe)
         os.close(staff.pipe)
         unheard = list(staff.unheard)
@@ -302,9 +300,9 @@ class Agent:
                 self._look_up(lookup.number, lookup.local, is_repeated=True)
 
     def _reap(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             os.read(self._alarm, 4096)
-        with contextlib.suppress(ChildProcessError):
+        with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, status = ended
                 staff = self._by_pid.pop(pid, None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 from array import array
-from collections import deque
 
+from qmtwist.mail.shapes import deque
 from qmtwist.wire.spawn import Frame, FrameReader
 
 _READ_BYTES = 1 << 18

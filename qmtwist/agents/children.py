@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import signal
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Callable, Mapping
+from qmtwist.store.signals import signal
 
 KEEP_BYTES = 1 << 20
 """How much a program may say; the rest is read and dropped."""
@@ -91,7 +91,7 @@ class Children:
         self._stop_listening(child)
 
     def _stop_listening(self, child: _Child) -> None:
-        with contextlib.suppress(KeyError):  # twice: at the end of its output and at its own
+        with suppress(KeyError):  # twice: at the end of its output and at its own
             self._poll.unregister(child.pipe)
 
     def _reap(self) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-import signal
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, suppress
+from qmtwist.store.signals import signal
 
 LIMIT = 64  # at a time, as control/remoteagents allows
 WORDS = frozenset({b"--agent", b"--programs"})
@@ -38,7 +37,7 @@ class Couriers:
             if not WORDS.issuperset(words):
                 raise Malformed(f"unknown words {words!r} for qmail-rspawn")
             if len(self._pids) < LIMIT:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     self._pids.add(self._spawn(words, descriptor))
         finally:
             os.close(descriptor)
@@ -70,5 +69,5 @@ class Couriers:
     def end(self) -> None:
         """They take too long."""
         for pid in self._pids:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 os.kill(pid, signal.SIGTERM)

@@ -6,11 +6,10 @@ import os
 import select
 import socket
 import time
-from collections import deque
 from typing import TypeVar
 
 from qmtwist.mail.dns import Answer, Question
-from qmtwist.mail.shapes import Generator
+from qmtwist.mail.shapes import Generator, deque
 from qmtwist.wire.dns import Lookup, Send, normal
 from qmtwist.wire.nameserver import Health, NameService
 

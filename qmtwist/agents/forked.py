@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import signal
 import time
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Callable, NoReturn
 from qmtwist.rules import localreport
+from qmtwist.store.signals import signal
 
 from .privileges import keep_only
 
@@ -99,7 +99,7 @@ class Forked:
             self._listen(self._by_pipe[pipe])
         if self._alarm in ready:
             ready.remove(self._alarm)
-            with contextlib.suppress(BlockingIOError):
+            with suppress(BlockingIOError):
                 os.read(self._alarm, 4096)
             self._reap()
         if self._by_pipe:
@@ -134,7 +134,7 @@ class Forked:
         except BlockingIOError:
             return
         # The end of what it says; its process may go on, and its end is told by SIGCHLD.
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(child.pipe)
 
     def _reap(self) -> None:
@@ -145,7 +145,7 @@ class Forked:
 
     def _finish(self, child: _Child, status: int) -> None:
         self._listen(child)
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(child.pipe)
         del self._by_pipe[child.pipe]
         os.close(child.pipe)
@@ -157,7 +157,7 @@ def _signal(leader: int, number: int) -> None:
     try:
         os.killpg(leader, number)
     except ProcessLookupError:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(leader, number)
 
 
@@ -176,7 +176,7 @@ def _run(message: int, far: int, work: Callable[[], int]) -> NoReturn:
         status = work()
     except BaseException:
         # A bug. The sender is told nothing about our insides.
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             os.write(1, b"Temporary failure in qmail-lspawn.\n")
     finally:
         os._exit(status)

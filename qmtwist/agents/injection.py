@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import _socket  # the whole socket module would double the start-up time of qmail-queue
-import contextlib
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, suppress
 from qmtwist.mail.shapes import Iterator
 from qmtwist.wire import injection
 
@@ -99,7 +98,7 @@ def ask_queue(path: str) -> list[bytes]:
         connection = _open(path)
     except Unavailable:
         return []
-    with contextlib.suppress(OSError, Malformed):
+    with suppress(OSError, Malformed):
         connection.sendall(injection.ASK_QUEUE)
         for paragraph in _words(connection, injection.LISTING_LIMIT_BYTES):
             if not paragraph:

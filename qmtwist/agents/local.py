@@ -11,10 +11,9 @@ import errno
 import os
 import stat
 import time
-from contextlib import suppress
 
 from qmtwist.mail.envelope import Envelope
-from qmtwist.mail.errors import Temporary
+from qmtwist.mail.errors import Temporary, suppress
 from qmtwist.mail.reasons import is_lasting, reason
 from qmtwist.mail.shapes import Callable, Iterable, Iterator, Mapping, NamedTuple
 from qmtwist.rules import extension

@@ -7,18 +7,17 @@ is the proof that the login is good; nothing else is.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import signal
 import socket
 import sys
 import time
 
 from qmtwist.control.replaced import is_ours
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, suppress
 from qmtwist.mail.shapes import Container, NamedTuple, NoReturn
 from qmtwist.rules.users import Account
+from qmtwist.store.signals import signal
 from qmtwist.wire import spawn
 
 LIMIT_S = 60.0
@@ -147,7 +146,7 @@ class Logins:
         except (OSError, Malformed):
             data, frames = b"", []
         if not data:
-            with contextlib.suppress(KeyError):
+            with suppress(KeyError):
                 self._poll.unregister(login.channel.fileno())
         elif frames:
             account = parse_greeting(frames[0])
@@ -165,12 +164,12 @@ class Logins:
 
     def _forget(self, login: _Login) -> None:
         del self._running[login.channel.fileno()]
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(login.channel.fileno())
 
     def _kill(self, login: _Login) -> None:
         for kill in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            with suppress(ProcessLookupError, PermissionError):
                 kill(login.pid, signal.SIGKILL)
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import pwd
-import signal
 
 from qmtwist.control.users import Account, LookupFailed, find_account
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.outcome import Outcome, Verdict, parse_report
 from qmtwist.rules import localreport
 from qmtwist.store.durable import write_all
+from qmtwist.store.signals import signal
 from qmtwist.wire import spawnclassic
 
 from . import environment, privileges

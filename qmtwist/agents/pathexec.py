@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 
 from qmtwist.mail.shapes import Mapping
+from qmtwist.store.signals import signal
 
 DEFAULT_PATH = b"/bin:/usr/bin"
 # Python ignores these; a program must not inherit that

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
-from types import FrameType
 
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import NoReturn
 from qmtwist.store.maildrop import Maildrop, open_maildrop, unique_name
+from qmtwist.store.signals import signal
 from qmtwist.wire.pop3 import OK, Hangup, Quit, Retrieve, Transaction
 from qmtwist.wire.pop3_command import CommandReader
 from qmtwist.wire.pop3_login import REFUSED, Credentials, Login
@@ -56,7 +55,7 @@ class Connection:
             left -= len(data)
 
 
-def _expire(number: int, frame: FrameType | None) -> NoReturn:
+def _expire(number: int, frame: object) -> NoReturn:
     raise TimeoutError("the client is silent")
 
 

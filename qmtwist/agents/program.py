@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from contextlib import suppress
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Mapping, NamedTuple, NoReturn
+from qmtwist.store.signals import signal
 
 SHELL = b"/bin/sh"
 FAILURES = frozenset((64, 65, 70, 76, 77, 78, 100, 112))

@@ -5,7 +5,6 @@ First the running daemon is asked to take it (wire/injection); where none listen
 
 from __future__ import annotations
 
-import enum
 import os
 import time
 
@@ -22,7 +21,7 @@ from .injection import Handover, Lost, Unavailable, connect
 _READ_BYTES = 65536
 
 
-class Exit(enum.IntEnum):
+class Exit:
     """Exit codes of qmail-queue. (qmail-queue(8))"""
 
     QUEUED = 0
@@ -56,7 +55,7 @@ def enqueue(home: str, message: int, envelope: int) -> int:
         return failure.code
 
 
-def _enter(directory: str, code: Exit) -> None:
+def _enter(directory: str, code: int) -> None:
     try:
         os.chdir(directory)
     except OSError as error:

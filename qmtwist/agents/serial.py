@@ -9,19 +9,18 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import signal
 import time
-from contextlib import suppress
 
 from qmtwist.control.grammar import read_line
 from qmtwist.mail.envelope import Envelope
-from qmtwist.mail.errors import MailError
+from qmtwist.mail.errors import MailError, suppress
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.rules.bounce import BounceStyle, addressee
 from qmtwist.rules.serialbounce import TOO_OLD, serial_bounce_head
 from qmtwist.store.durable import write_all
 from qmtwist.store.maildrop import open_maildrop
+from qmtwist.store.signals import signal
 from qmtwist.wire.serial import HEAD_BYTES, Answer, AnswerReader, delivered_to, parse_head
 
 from .submit import Submission

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import select
-from contextlib import suppress
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.store.durable import write_all

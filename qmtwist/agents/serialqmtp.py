@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections import deque
 
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.reasons import reason
-from qmtwist.mail.shapes import Iterator
+from qmtwist.mail.shapes import Iterator, deque
 from qmtwist.wire.netstring import netstring
 from qmtwist.wire.qmtp import AnswerReader
 

@@ -8,13 +8,13 @@ in the middle leaves nothing behind.
 from __future__ import annotations
 
 import os
-import signal
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.shapes import Iterable, Mapping, NamedTuple, NoReturn
 from qmtwist.rules.queueresult import CRASHED as _CRASHED
 from qmtwist.rules.queueresult import result_text
 from qmtwist.store.durable import write_all
+from qmtwist.store.signals import signal
 from qmtwist.wire.text0 import encode_envelope
 
 PROGRAM = b"bin/qmail-queue"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import sys
 import time
@@ -22,6 +21,7 @@ from qmtwist.rules.peers import decide
 from qmtwist.rules.tcprules import decode
 from qmtwist.store import durable
 from qmtwist.store.cdb import Reader
+from qmtwist.store.signals import signal
 
 from . import ends, ident, pathexec
 from .ends import Ends, Known

@@ -9,7 +9,6 @@ take its time (programs, mboxes, forwarding) runs in children, so that it holds 
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import traceback
 
@@ -20,6 +19,7 @@ from qmtwist.rules import localreport
 from qmtwist.rules.users import Account
 from qmtwist.store import maildir
 from qmtwist.store.content import Message, as_descriptor
+from qmtwist.store.signals import signal
 from qmtwist.wire import spawn
 from qmtwist.wire.flush import KEPT_BYTES, encode_flushed, parse_flush
 

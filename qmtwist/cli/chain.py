@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from qmtwist.agents import pathexec
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Mapping
 from qmtwist.store import durable
@@ -12,7 +11,7 @@ from qmtwist.store import durable
 
 def say(text: bytes) -> None:
     """A line to standard error, if anybody is there."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         durable.write_all(2, text + b"\n")
 
 

@@ -7,7 +7,6 @@ gets an empty environment (see `control.elf`). `NAME --help` prints the program'
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 
@@ -30,7 +29,9 @@ def _call(name: str, arguments: list[bytes], home: str) -> int:
     """The program itself, or its manual if that is all that was asked for."""
     from .registry import PROGRAMS
 
-    module = importlib.import_module("qmtwist.cli." + PROGRAMS[name])
+    where = "qmtwist.cli." + PROGRAMS[name]
+    __import__(where)  # importlib itself would bring another two modules
+    module = sys.modules[where]
     if arguments == [b"--help"]:
         print((module.__doc__ or name).strip())
         return 0

@@ -6,11 +6,11 @@ import grp
 import os
 import pwd
 import select
-import signal
 import time
 
 from qmtwist.mail.shapes import NoReturn
 from qmtwist.rules import localreport
+from qmtwist.store.signals import signal
 
 LIMIT_S = 60.0
 _LIMIT_BYTES = 1 << 16

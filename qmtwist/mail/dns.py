@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import enum
-
-from .shapes import Any, NamedTuple
+from .shapes import Any, Enum, NamedTuple
 
 
 class Kind:
@@ -25,7 +23,7 @@ class Question(NamedTuple):
     kind: str
 
 
-class Status(enum.Enum):
+class Status(Enum):
     """What became of a question."""
 
     FOUND = "found"

@@ -4,6 +4,8 @@ Anything else that is raised is a bug: it is caught at the guard posts only, log
 treated as temporary.
 """
 
+from __future__ import annotations
+
 
 class MailError(Exception):
     """Text for the person who reads the answer; `status` is an RFC 3463 code without the `#`."""
@@ -24,3 +26,18 @@ class Temporary(MailError):
 
 class Permanent(MailError):
     """Never."""
+
+
+class suppress:
+    """`with suppress(OSError):` goes on after such an error; contextlib's takes as long to import as ten modules."""
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        return kind is not None and issubclass(kind, self._kinds)

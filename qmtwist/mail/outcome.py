@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-
-from .shapes import NamedTuple
+from .shapes import Enum, NamedTuple
 
 
-class Verdict(enum.Enum):
+class Verdict(Enum):
     """The letter that every spawner report begins with. (qmail-send(8), spawn protocol)"""
 
     SUCCESS = b"K"

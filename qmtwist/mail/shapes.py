@@ -1,11 +1,11 @@
-"""NamedTuple, Protocol and the types of collections.abc, without what importing `typing` costs.
+"""NamedTuple, Enum, Protocol and the types of collections.abc, without what importing `typing` and `enum` costs.
 
-Importing `typing` takes a program longer than starting Python does: it brings re, enum, functools and collections
-along (`bench/cli.py` has the figures). Programs that run once per message cannot pay that, so every room below
-`services` takes these names from here. Type checkers see the originals.
+Importing `typing` takes a program longer than starting Python does, `enum` half of that: they bring re, functools and
+collections along (`bench/cli.py` has the figures). Programs that run once per message cannot pay that, so every room
+below `services` takes these names from here. Type checkers see the originals.
 
-Where `typing` is loaded already, as in the server, NamedTuple is the original at run time as well. Elsewhere it is a
-form that behaves alike and is made without compiling anything.
+Where `typing` is loaded already, as in the server, NamedTuple and Enum are the originals at run time as well.
+Elsewhere they are forms that behave alike and are made without compiling anything.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "ClassVar",
     "Collection",
     "Container",
+    "Enum",
     "Final",
     "Generator",
     "Iterable",
@@ -36,9 +37,11 @@ __all__ = [
     "Sized",
     "assert_never",
     "cast",
+    "deque",
 ]
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import (
         Awaitable,
         Callable,
@@ -53,8 +56,11 @@ if TYPE_CHECKING:
         Set,
         Sized,
     )
+    from enum import Enum
     from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Protocol, assert_never, cast
 else:
+    from _collections import _tuplegetter, deque
+
     # `os` has loaded this one; collections.abc would load the rest of collections for the same classes
     from _collections_abc import (
         Awaitable,
@@ -129,8 +135,6 @@ else:
         """Makes of `class X(NamedTuple)` a tuple with names."""
 
         def __new__(cls, name, bases, body):
-            from _collections import _tuplegetter
-
             fields = tuple(body.get("__annotations__", ()))
             defaults = {field: body.pop(field) for field in fields if field in body}
             missing = fields[: len(fields) - len(defaults)]
@@ -151,5 +155,56 @@ else:
             }
             return type(name, (tuple,), made | body)
 
-    Light = type.__new__(_Maker, "NamedTuple", (), {})
-    NamedTuple = sys.modules["typing"].NamedTuple if "typing" in sys.modules else Light
+    class _Choices(type):
+        """Makes of the plain values in `class X(Enum)` its members."""
+
+        def __new__(cls, name, bases, body):
+            values = {key: value for key, value in body.items() if key[:1] != "_" and not hasattr(value, "__get__")}
+            made = type.__new__(cls, name, bases, {key: value for key, value in body.items() if key not in values})
+            made._members = {}
+            for key, value in values.items():
+                member = object.__new__(made)
+                member.name, member.value = key, value
+                made._members[value] = member
+                setattr(made, key, member)
+            return made
+
+        def __call__(cls, value):
+            """The member with this value.
+
+            :raises ValueError: none has it.
+            """
+            if value not in cls._members:
+                raise ValueError(f"{value!r} is not a valid {cls.__name__}")
+            return cls._members[value]
+
+        def __iter__(cls):
+            return iter(cls._members.values())
+
+        def __len__(cls):
+            return len(cls._members)
+
+    class LightEnum(metaclass=_Choices):
+        """A closed set of named values."""
+
+        def __repr__(self):
+            return f"<{type(self).__name__}.{self.name}: {self.value!r}>"
+
+        def __str__(self):
+            return f"{type(self).__name__}.{self.name}"
+
+        def __copy__(self):
+            return self
+
+        def __deepcopy__(self, memo):
+            return self
+
+        def __reduce_ex__(self, protocol):
+            return type(self), (self.value,)
+
+    LightNamedTuple = type.__new__(_Maker, "NamedTuple", (), {})
+    if "typing" in sys.modules:
+        from enum import Enum
+        from typing import NamedTuple
+    else:
+        Enum, NamedTuple = LightEnum, LightNamedTuple

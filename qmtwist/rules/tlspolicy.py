@@ -6,11 +6,9 @@ smtproutes: a host, `.suffix`, or nothing for everybody else. Without an entry t
 
 from __future__ import annotations
 
-import enum
-
 from qmtwist.mail.errors import Malformed, Temporary
 from qmtwist.mail.literal import parse_literal
-from qmtwist.mail.shapes import TYPE_CHECKING, Mapping, NamedTuple, Sequence
+from qmtwist.mail.shapes import TYPE_CHECKING, Enum, Mapping, NamedTuple, Sequence
 
 from .smarthost import Hop, look_up
 
@@ -22,7 +20,7 @@ _HEX = b"0123456789abcdef"
 _PIN_DIGITS = 64
 
 
-class Level(enum.Enum):
+class Level(Enum):
     """How much is demanded; the value is the word in control/tlspolicy."""
 
     NONE = b"none"  # never TLS

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
 
-from qmtwist.mail.shapes import Collection
+from qmtwist.mail.shapes import Collection, deque
 
 
 class Agenda:

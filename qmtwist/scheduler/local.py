@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-
-from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple, deque
 
 from .channel import Channel
 from .jobs import Job

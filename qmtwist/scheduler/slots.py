@@ -7,7 +7,7 @@ for each slot but the first. With one slot nothing is ahead, and deliveries keep
 
 from __future__ import annotations
 
-from collections import deque
+from qmtwist.mail.shapes import deque
 
 AHEAD_PER_SLOT = 10
 

@@ -5,8 +5,6 @@ Nothing here asks the network or imports much: small programs use it.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 _SIOCGIFCONF = 0x8912
 _SIOCGIFFLAGS = 0x8913
 _IFF_UP = 1
@@ -25,13 +23,9 @@ def own_addresses() -> frozenset[bytes]:
 
     sock = socket(AF_INET, SOCK_DGRAM)
     try:
-
-        @lru_cache(None)
-        def is_up(name: bytes) -> bool:
-            return _is_up(sock.fileno(), name)
-
         named = _ipv4(sock.fileno()) + _ipv6()
-        return frozenset([bytes(4), bytes(16), *(address for name, address in named if is_up(name))])
+        is_up = {name: _is_up(sock.fileno(), name) for name in {name for name, _ in named}}
+        return frozenset([bytes(4), bytes(16), *(address for name, address in named if is_up[name])])
     finally:
         sock.close()
 

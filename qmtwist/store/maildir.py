@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 
-from qmtwist.mail.errors import Temporary
+from qmtwist.mail.errors import Temporary, suppress
 from qmtwist.mail.reasons import is_lasting
 from qmtwist.mail.shapes import Callable, Iterable, NamedTuple
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
-from qmtwist.mail.errors import Temporary
+from qmtwist.mail.errors import Temporary, suppress
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Callable, Iterable
 from qmtwist.rules.mboxquote import quoted

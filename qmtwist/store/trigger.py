@@ -6,9 +6,10 @@ that comes while a scan of todo/ runs stays in the fifo and wakes the reader aga
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
+
+from qmtwist.mail.errors import suppress
 
 MODE = 0o622
 """Everybody may pull; the queue manager reads."""
@@ -16,7 +17,7 @@ MODE = 0o622
 
 def pull(path: str) -> bool:
     """Wake the queue manager; whether it could be told. Without one the mail waits for its next start."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             # Never write into something else that lies there under this name.
@@ -33,7 +34,7 @@ def ensure(path: str) -> str | None:
 
     What others put there is never removed.
     """
-    with contextlib.suppress(FileExistsError):
+    with suppress(FileExistsError):
         os.mkfifo(path, MODE)
         os.chmod(path, MODE)
     mode = os.stat(path).st_mode
@@ -66,7 +67,7 @@ class Trigger:
     def hear(self) -> bool:
         """Take all pulls that have come; whether there were any. Never waits."""
         heard = False
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             while os.read(self._reader, 4096):
                 heard = True
         return heard

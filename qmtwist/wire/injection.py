@@ -15,11 +15,9 @@ of wire/queuelist, then an empty one.
 
 from __future__ import annotations
 
-from collections import deque
-
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
-from qmtwist.mail.shapes import Iterable, NamedTuple
+from qmtwist.mail.shapes import Iterable, NamedTuple, deque
 
 from .envelope import EnvelopeError, EnvelopeReader, parse_records
 from .netstring import NetstringReader, netstring

@@ -7,10 +7,8 @@ nothing until its bytes come.
 
 from __future__ import annotations
 
-import enum
-
 from qmtwist.mail.envelope import Envelope
-from qmtwist.mail.shapes import Generator, NamedTuple
+from qmtwist.mail.shapes import Enum, Generator, NamedTuple
 
 from .hops import HopCounter
 from .netstring import netstring
@@ -97,7 +95,7 @@ Event = (
 Steps = Generator[Event | Pause, None, None]
 
 
-class Question(enum.Enum):
+class Question(Enum):
     """What the caller has not answered yet."""
 
     NONE = 0

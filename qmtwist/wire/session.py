@@ -6,10 +6,10 @@ answering verbs take the caller's decision, `take_output` gives what is to be wr
 
 from __future__ import annotations
 
-import enum
+from qmtwist.mail.shapes import Enum
 
 
-class Pause(enum.Enum):
+class Pause(Enum):
     """There is no event now."""
 
     NEED_DATA = "more bytes start another run"

@@ -1,8 +1,9 @@
-"""mail/shapes: NamedTuple without `typing` behaves like the original."""
+"""mail/shapes: NamedTuple and Enum without `typing` and `enum` behave like the originals."""
 
 from __future__ import annotations
 
 import copy
+import enum
 import pickle
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from qmtwist.mail import shapes
 
 TOP = str(Path(__file__).parents[2])
-Light: Any = vars(shapes)["Light"]
+Light: Any = vars(shapes)["LightNamedTuple"]
 
 
 class Letter(Light):  # type: ignore[misc]
@@ -104,11 +105,46 @@ def test_a_program_gets_the_light_form_and_no_part_of_typing_with_it() -> None:
     code = (
         f"import sys; sys.path.append({TOP!r}); from qmtwist.mail import shapes; "
         "heavy = {'typing', 're', 'enum', 'functools', 'collections'} & set(sys.modules); "
-        "print(shapes.NamedTuple is shapes.Light, sorted(heavy))"
+        "print(shapes.NamedTuple is shapes.LightNamedTuple, sorted(heavy))"
     )
     ended = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, check=True)
     assert ended.stdout == b"True []\n"
 
 
 def test_where_typing_is_loaded_already_the_original_is_used() -> None:
-    assert shapes.NamedTuple is typing.NamedTuple
+    assert (shapes.NamedTuple, shapes.Enum) == (typing.NamedTuple, enum.Enum)
+
+
+LightEnum: Any = vars(shapes)["LightEnum"]
+
+
+class Colour(LightEnum):  # type: ignore[misc]
+    """A colour."""
+
+    RED = b"r"
+    BLUE = b"b"
+
+    def shout(self) -> str:
+        return self.name + "!"  # type: ignore[no-any-return]
+
+
+class OriginalColour(enum.Enum):
+    """A colour."""
+
+    RED = b"r"
+    BLUE = b"b"
+
+    def shout(self) -> str:
+        return self.name + "!"
+
+
+@pytest.mark.parametrize("form", [Colour, OriginalColour])
+def test_a_choice_is_one_of_its_members_and_knows_its_name(form: Any) -> None:
+    red, blue = form
+    assert (red is form.RED, form(b"b") is blue, red == blue, len(form), len({red, blue})) == (True, True, False, 2, 2)
+    assert (red.name, red.value, red.shout(), repr(red)) == ("RED", b"r", "RED!", f"<{form.__name__}.RED: b'r'>")
+    assert isinstance(red, form) and form.__doc__ == "A colour." and str(red) == f"{form.__name__}.RED"
+    with pytest.raises(ValueError):
+        form(b"x")
+    for twin in (copy.copy(red), copy.deepcopy(red), pickle.loads(pickle.dumps(red))):
+        assert twin is red

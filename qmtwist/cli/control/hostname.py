@@ -5,10 +5,10 @@ The deciding parts are pure; `ask` looks the world up, and never takes longer th
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import NamedTuple
 from qmtwist.store.interfaces import own_addresses
 
@@ -87,7 +87,7 @@ def ask(deadline_s: float = DEADLINE_S) -> Names | None:
 def _look_up() -> Names | None:
     hostname = socket.gethostname()
     canonical = ""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         canonical = socket.getaddrinfo(hostname, None, flags=socket.AI_CANONNAME)[0][3]
     pointers = {}
     for packed in own_addresses():

@@ -28,13 +28,13 @@ Exit status: 0 delivered, 100 failure for ever, 111 try again later.
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
 
 from qmtwist.agents.local import Courier, Delivery, show
 from qmtwist.agents.program import PROGRAM_LIMIT_S
 from qmtwist.control.grammar import read_number
+from qmtwist.mail.errors import suppress
 from qmtwist.store.durable import write_all
+from qmtwist.store.signals import signal
 
 USAGE = b"qmail-local: usage: qmail-local [ -nN ] user homedir local dash ext domain sender aliasempty\n"
 

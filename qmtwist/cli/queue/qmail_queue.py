@@ -19,9 +19,9 @@ perhaps disk full; 54 read error, or end of file in the envelope; 61 no home dir
 from __future__ import annotations
 
 import os
-import signal
 
 from qmtwist.agents.queue import Exit, enqueue
+from qmtwist.store.signals import signal
 
 DEATH_S = 86400
 

@@ -14,13 +14,13 @@ Exit status: 0 when the orders have ended and all deliveries are done, 111 when 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
 
 from qmtwist.agents.channel import Channel
 from qmtwist.agents.privileges import NotPermitted, become
 from qmtwist.agents.rspawn import Agent, serve
+from qmtwist.mail.errors import suppress
 from qmtwist.store import durable
 from qmtwist.store.deadhosts import DeadHosts
 from qmtwist.store.queue.layout import Layout
@@ -64,7 +64,7 @@ def _serve_daemon(home: str, runs_programs: bool) -> int:
 
 def _forget_dead_hosts(home: str) -> None:
     """A new start tries everybody again, as in qmail: perhaps it was our own network that was down."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         DeadHosts(Layout(f"{home}/queue").tcpto).clear()
 
 

@@ -10,10 +10,10 @@ Exit status: that of PROGRAM; 100 without one; 111 if it cannot be run.
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from qmtwist.cli.chain import become, say
+from qmtwist.mail.errors import suppress
 
 
 def main(arguments: list[bytes], home: str) -> int:
@@ -21,6 +21,6 @@ def main(arguments: list[bytes], home: str) -> int:
     if not arguments:
         say(b"pgrphack: usage: pgrphack child")
         return 100
-    with contextlib.suppress(OSError):  # it leads a group already
+    with suppress(OSError):  # it leads a group already
         os.setsid()
     return become(b"pgrphack", arguments)

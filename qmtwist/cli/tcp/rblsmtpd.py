@@ -47,7 +47,6 @@ tcpserver(1), tcp-environ(5), qmail-control(5) for control/rbldns
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import time
@@ -55,7 +54,7 @@ import time
 from qmtwist.cli import chain
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.mail.dns import Answer, Question, Status
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, suppress
 from qmtwist.rules import dnsbl
 from qmtwist.store import durable
 from qmtwist.wire.smtp.refusing import GREETING, RefusingSession
@@ -123,9 +122,9 @@ def look_up(questions: tuple[Question, ...], home: str) -> tuple[Answer, ...]:
 def stand_in(ip: bytes, verdict: dnsbl.Verdict, timeout_s: int) -> int:
     """Tell the log and then the client, until it goes or time is up."""
     reason = b"%d %s" % (verdict.code, verdict.text)
-    with contextlib.suppress(OSError):  # a log that nobody reads is no reason to let him in
+    with suppress(OSError):  # a log that nobody reads is no reason to let him in
         durable.write_all(2, b"rblsmtpd: %s pid %d: %s\n" % (ip, os.getpid(), reason))
-    with contextlib.suppress(OSError, TimeoutError):  # he has gone
+    with suppress(OSError, TimeoutError):  # he has gone
         _talk(RefusingSession(reason), reason, timeout_s)
     return 0
 

@@ -19,12 +19,12 @@ See also: tcpserver, fixcrio
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from qmtwist.agents import copying
 from qmtwist.cli.chain import fatal, say
 from qmtwist.logbook import recordio
+from qmtwist.mail.errors import suppress
 from qmtwist.store import durable
 
 
@@ -52,7 +52,7 @@ class _Recorder:
         self._pid, self._mark = pid, mark
 
     def note(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # a log that nobody reads
+        with suppress(OSError):  # a log that nobody reads
             durable.write_all(
                 2, recordio.words(self._pid, self._mark, data) if data else recordio.end(self._pid, self._mark)
             )

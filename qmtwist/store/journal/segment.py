@@ -6,12 +6,11 @@ is one disk write. The file and its directory entry are durable before its first
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 from zlib import crc32
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, suppress
 from qmtwist.mail.shapes import NamedTuple
 from qmtwist.store.durable import sync_directory, unlink_quietly, write_all
 
@@ -99,7 +98,7 @@ class Segment:
         :raises OSError: it cannot be removed; it is still open.
         """
         unlink_quietly(self.path)
-        with contextlib.suppress(OSError):  # what it says no longer counts
+        with suppress(OSError):  # what it says no longer counts
             os.close(self.descriptor)
 
 

@@ -7,12 +7,12 @@ simply retried.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
 import threading
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Callable, NamedTuple
 
 from .records import MESSAGE, Draft, encode
@@ -115,7 +115,7 @@ class Journal:
         """After `close`, when every message has ended or moved: remove all segments, the oldest first, for good."""
         active = [self._active] if self._active else []
         for segment in [*self._sealed, *active, *self._spares]:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 segment.invalidate()
             segment.discard()
         self._sealed, self._spares, self._active = [], [], None
@@ -256,7 +256,7 @@ class Journal:
         try:
             segment.begin(Head(self._sequence, secrets.randbits(64)))
         except OSError:
-            with contextlib.suppress(OSError):  # its header says nothing yet, or is older than all others
+            with suppress(OSError):  # its header says nothing yet, or is older than all others
                 segment.discard()
             raise
         return segment

@@ -10,13 +10,12 @@ Nothing here depends on the working directory or the umask, so threads may accep
 
 from __future__ import annotations
 
-import contextlib
-import enum
 import itertools
 import os
 import time
 
-from qmtwist.mail.shapes import Callable
+from qmtwist.mail.errors import suppress
+from qmtwist.mail.shapes import Callable, Enum
 from qmtwist.store import durable, trigger
 from qmtwist.wire.text0 import TodoEntry, encode_todo
 
@@ -27,7 +26,7 @@ MODE = 0o644
 _sequence = itertools.count(1)
 
 
-class Step(enum.Enum):
+class Step(Enum):
     """Where accepting failed; the value is qmail-queue's exit code for it."""
 
     STAGE = 63
@@ -195,11 +194,11 @@ def _create(path: str, step: Step) -> int:
 
 
 def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.unlink(path)
 
 
 def _close(descriptor: int) -> None:
     """Close what has been synced or is given up: an error says nothing new then."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.close(descriptor)

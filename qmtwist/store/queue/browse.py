@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Iterator
 from qmtwist.store import durable
 from qmtwist.wire.queuelist import ListedRecipient, listing
@@ -33,7 +33,7 @@ def _recipients(layout: Layout, number: int) -> Iterator[ListedRecipient]:
     """All recipients still on file, local ones first; the record after the last NUL is being written."""
     for channel in CHANNELS:
         data = b""
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             data = durable.read(layout.channel(channel, number))
         for record in data.split(b"\0")[:-1]:
             yield ListedRecipient(channel.encode(), record[:1] == b"D", record[1:])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import pwd
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Mapping
 
 _WORDS = {"alias": b"by alias", "qmaild": b"from network", "qmails": b"for bounce"}
@@ -14,7 +14,7 @@ def special_invokers() -> dict[int, bytes]:
     """The words for the uids of the mail accounts; for services, which ask the password file once."""
     found: dict[int, bytes] = {}
     for name, words in _WORDS.items():
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             found.setdefault(pwd.getpwnam(name).pw_uid, words)
     return found
 

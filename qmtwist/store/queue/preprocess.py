@@ -6,10 +6,9 @@ step. Many messages share one sync of the file system.
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, suppress
 from qmtwist.mail.shapes import Callable, NamedTuple, Sequence
 from qmtwist.store import durable
 from qmtwist.wire.text0 import TodoEntry, glance_todo, parse_todo
@@ -49,7 +48,7 @@ def preprocess(layout: Layout, numbers: Sequence[int], sort: Sorter, now: int) -
         results = results or [Preprocessed(number, 0, 0, None, 0, now, (), why) for number in numbers]
         return [result if result.problem else result._replace(problem=why) for result in results]
     results = [result if result.problem else _leave_todo(layout, result) for result in results]
-    with contextlib.suppress(OSError):  # were an entry to come back after a power cut, it would be delivered again
+    with suppress(OSError):  # were an entry to come back after a power cut, it would be delivered again
         durable.sync_directory(f"{layout.queue}/todo")
     return results
 

@@ -6,10 +6,10 @@ made anew; after it (and its sync) the files alone count.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import NamedTuple, Sequence
 from qmtwist.store import durable
 
@@ -73,7 +73,7 @@ def _take_back(layout: Layout, number: int) -> None:
     """
     info = layout.info(number)
     channels = [layout.channel(name, number) for name in CHANNELS]
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         if durable.unlink_quietly(info):
             durable.sync_directory(os.path.dirname(info))
         for path in (_staging(layout, number), *channels, layout.bounce(number), layout.mess(number)):

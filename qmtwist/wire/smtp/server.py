@@ -9,11 +9,9 @@ One module and plain code on purpose: this runs for every message (bench/smtp_se
 
 from __future__ import annotations
 
-import enum
-
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
-from qmtwist.mail.shapes import Callable
+from qmtwist.mail.shapes import Callable, Enum
 from qmtwist.wire.session import NEED_ANSWER, NEED_DATA, Pause
 
 from . import reply as replies
@@ -37,7 +35,7 @@ HOP_LIMIT = 100  # Received and Delivered lines of a message that loops (qmail-s
 FREE_ERRORS = 5  # errors of a session that are answered at once; the next waits a second, the one after it two
 
 
-class Question(enum.Enum):
+class Question(Enum):
     """What the caller has not answered yet."""
 
     NONE = 0
