@@ -31,10 +31,10 @@ def test_no_full_name_is_no_answer(canonical: str) -> None:
 
 
 def test_a_resolver_that_does_not_answer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hostname, "_look_up", lambda: time.sleep(5))
+    monkeypatch.setattr(hostname, "_look_up", lambda: time.sleep(9))
     start = time.monotonic()
     assert hostname.ask(0.05) is None
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 8
 
 
 @pytest.mark.parametrize(

@@ -126,11 +126,11 @@ async def test_a_host_without_a_server_is_passed_over_at_once(contract: Contract
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    ask = contract(resolv_conf(tmp_path, f"127.0.0.1:{port}", zone.nameserver))
+    ask = contract(resolv_conf(tmp_path, f"127.0.0.1:{port}", zone.nameserver, options="timeout:9"))
     start = time.monotonic()
     (answer,) = await ask(MX)
     assert set(answer.records) == MX_RECORDS
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < 8
 
 
 @pytest.mark.usefixtures("hasty")
