@@ -2,9 +2,10 @@
 
 A destination is a host in lower case. It is served by at most `cap` transactions at once: few at first, one more after
 each success, half as many after each that did not find the host. Where transactions say when they have found it, a
-single one looks for it first: so a host that is not there takes one transaction, whatever waits for it. When many
-recipients wait for it, further messages are set aside as bare numbers and opened again when there is room; so what
-waits costs little and hides nobody.
+single one looks for it first: so a host that is not there takes one transaction, whatever waits for it. Hosts that were
+not found the last time are *doubtful*, and only so many of them are looked for at once: so hundreds that are down take
+no place from the others whenever they are tried again. When many recipients wait for a destination, further messages
+are set aside as bare numbers and opened again when there is room; so what waits costs little and hides nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .orders import End
 WAITING_LIMIT = 1_000  # recipients that wait for one destination, above which messages are set aside
 WAITING_LIMIT_ALL = 10_000  # that wait for all destinations together; above it a destination may have only these:
 WAITING_SHARE = 20
+DOUBTFUL_LIMIT = 5_000  # hosts that are remembered as doubtful
 OVERFULL = 10_000  # above it recipients of messages that have others, too, sit this pass out
 
 
@@ -44,9 +46,11 @@ class Batch:
 class Destination:
     """One host: made when somebody waits for it, forgotten when nobody does."""
 
-    __slots__ = ("aside", "batches", "cap", "is_found", "is_hungry", "is_in_turn", "name", "out", "waiting")
+    __slots__ = (
+        "aside", "batches", "cap", "is_doubtful", "is_found", "is_hungry", "is_in_turn", "name", "out", "waiting",
+    )  # fmt: skip
 
-    def __init__(self, name: bytes, cap: int) -> None:
+    def __init__(self, name: bytes, cap: int, is_doubtful: bool) -> None:
         self.name = name
         self.cap = cap
         self.out = 0  # transactions in progress
@@ -56,6 +60,7 @@ class Destination:
         self.is_in_turn = False
         self.is_hungry = False
         self.is_found = False  # by the last transaction that told
+        self.is_doubtful = is_doubtful
 
     def has_room(self, is_careful: bool) -> bool:
         """Whether one more transaction may be in progress."""
@@ -65,15 +70,23 @@ class Destination:
 class Destinations:
     """Owned by the remote channel."""
 
-    __slots__ = ("_hungry", "_known", "_turns", "is_careful", "limit", "per_host", "waiting")
+    __slots__ = (
+        "_doubtful", "_doubtful_turns", "_hungry", "_is_doubtful_turn", "_known", "_looked_for", "_turns", "is_careful",
+        "limit", "most_doubtful", "per_host", "waiting",
+    )  # fmt: skip
 
     def __init__(self, per_host: int, limit: int) -> None:
         self.per_host = per_host
         self.limit = limit  # slots of the channel
         self.waiting = 0  # recipients, for all destinations
-        self.is_careful = False  # transactions say when they have found their host
+        self.is_careful = False  # transactions say when they have found their host; else none is doubtful
+        self.most_doubtful = 1  # hosts that may be looked for at once
         self._known: dict[bytes, Destination] = {}
+        self._doubtful: dict[bytes, None] = {}  # the one that was doubtful first is first
+        self._looked_for: set[Destination] = set()  # doubtful ones with a transaction in progress
         self._turns: deque[Destination] = deque()  # those for which a transaction can be started now
+        self._doubtful_turns: deque[Destination] = deque()  # and those for which one can when few are looked for
+        self._is_doubtful_turn = False
         self._hungry: deque[Destination] = deque()  # those which have room for what was set aside
 
     def __len__(self) -> int:
@@ -95,7 +108,8 @@ class Destinations:
         """These recipients wait for this destination."""
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = Destination(name, min(self.per_host, max(2, self.limit // 4)))
+            cap = min(self.per_host, max(2, self.limit // 4))
+            found = self._known[name] = Destination(name, cap, name in self._doubtful)
         found.batches.append(batch)
         found.waiting += len(batch.recipients)
         self.waiting += len(batch.recipients)
@@ -139,24 +153,18 @@ class Destinations:
             found.waiting = 0
             found.is_in_turn = False
         self._turns.clear()
+        self._doubtful_turns.clear()
         self.waiting = 0
 
     # -- turns
 
     def has_turn(self) -> bool:
         """Whether a transaction can be started."""
-        while self._turns:
-            found = self._turns[0]
-            if found.waiting and found.has_room(self.is_careful):
-                return True
-            self._turns.popleft()  # its cap was lowered, or what waited was withdrawn
-            found.is_in_turn = False
-            self._forget_if_idle(found)
-        return False
+        return bool(self._next_turn(self._turns) or self._next_doubtful_turn())
 
     def take(self, is_alone: bool) -> tuple[Destination, Batch, tuple[int, ...]]:
         """The next transaction (there is one if `has_turn` says so); with `is_alone` it has one recipient."""
-        found = self._turns.popleft()
+        found = self._take_turn()
         batch = found.batches[0]
         recipients = batch.take(1 if is_alone else batch.per_transaction)
         if batch.at >= len(batch.recipients):
@@ -164,7 +172,8 @@ class Destinations:
         found.out += 1
         found.waiting -= len(recipients)
         self.waiting -= len(recipients)
-        found.is_in_turn = False
+        if found.is_doubtful and self.is_careful:
+            self._looked_for.add(found)
         self._give_turn(found)
         self._look_for_room(found)
         return found, batch, recipients
@@ -174,18 +183,23 @@ class Destinations:
         if found.is_found:
             return False
         found.is_found = True
+        self._is_there(found)
         self._give_turn(found)
-        return found.is_in_turn
+        self._look_for_room(found)
+        return found.is_in_turn or found.is_hungry
 
     def ended(self, found: Destination, end: End) -> None:
         """A transaction has ended."""
         found.out -= 1
         found.is_found = end is not End.UNREACHED
-        if end is End.SERVED:
-            found.cap = min(found.cap + 1, self.per_host)
-        elif end is End.UNREACHED:
+        if end is End.UNREACHED:
             found.cap = max(1, found.cap // 2)
+            self._is_not_there(found)
+        else:
+            found.cap = min(found.cap + (end is End.SERVED), self.per_host)
+            self._is_there(found)
         self._give_turn(found)
+        self._look_for_room(found)
         self._forget_if_idle(found)
 
     def set_limits(self, per_host: int, limit: int) -> None:
@@ -197,13 +211,54 @@ class Destinations:
     # -- within
 
     def _is_full(self, found: Destination) -> bool:
-        waiting = found.waiting
-        return waiting >= WAITING_LIMIT or (waiting >= WAITING_SHARE and self.waiting >= WAITING_LIMIT_ALL)
+        waiting, is_tight = found.waiting, self.waiting >= WAITING_LIMIT_ALL or found.is_doubtful
+        return waiting >= WAITING_LIMIT or (waiting >= WAITING_SHARE and is_tight)
+
+    def _is_there(self, found: Destination) -> None:
+        if found.is_doubtful:
+            found.is_doubtful = False
+            self._doubtful.pop(found.name, None)
+            self._looked_for.discard(found)
+
+    def _is_not_there(self, found: Destination) -> None:
+        self._looked_for.discard(found)
+        if self.is_careful:
+            found.is_doubtful = True
+            self._doubtful[found.name] = None
+            if len(self._doubtful) > DOUBTFUL_LIMIT:
+                del self._doubtful[next(iter(self._doubtful))]
+
+    def _next_turn(self, turns: deque[Destination]) -> Destination | None:
+        """Whose turn it is of these."""
+        while turns:
+            found = turns[0]
+            if found.waiting and found.has_room(self.is_careful):
+                return found
+            turns.popleft()  # its cap was lowered, or what waited was withdrawn
+            found.is_in_turn = False
+            self._forget_if_idle(found)
+        return None
+
+    def _next_doubtful_turn(self) -> Destination | None:
+        found = self._next_turn(self._doubtful_turns)
+        return found if len(self._looked_for) < self.most_doubtful or not self.is_careful else None
+
+    def _take_turn(self) -> Destination:
+        """Doubtful ones and others take turns where there are both."""
+        self._is_doubtful_turn = not self._is_doubtful_turn
+        doubtful = self._next_doubtful_turn()
+        if doubtful is not None and (self._is_doubtful_turn or not self._next_turn(self._turns)):
+            self._doubtful_turns.popleft()
+            doubtful.is_in_turn = False
+            return doubtful
+        found = self._turns.popleft()
+        found.is_in_turn = False
+        return found
 
     def _give_turn(self, found: Destination) -> None:
         if not found.is_in_turn and found.waiting and found.has_room(self.is_careful):
             found.is_in_turn = True
-            self._turns.append(found)
+            (self._doubtful_turns if found.is_doubtful else self._turns).append(found)
 
     def _look_for_room(self, found: Destination) -> None:
         if found.aside and not found.is_hungry and not self._is_full(found):

@@ -10,6 +10,8 @@ from .jobs import Job
 from .lending import LentSlots
 from .orders import Aside, Closed, End, Open, Transact
 
+DOUBTFUL_SHARE = 4  # of those who look for hosts, one in so many may look for one that was not found the last time
+
 
 class Transaction(NamedTuple):
     """One in progress."""
@@ -48,6 +50,11 @@ class RemoteChannel(Channel):
         """Whether a deferral in this transaction is a failure, because the message is too old."""
         return self._transactions[ticket].job.is_dying
 
+    def next_due(self, now: int) -> int | None:
+        """Channel"""
+        due, stuck = super().next_due(now), self.slots.next_stuck()
+        return min(stuck, due or stuck) if stuck is not None and stuck > now else due
+
     # -- what happens
 
     def next_order(self, now: int) -> Open | Transact | None:
@@ -55,10 +62,13 @@ class RemoteChannel(Channel):
 
         While much waits for some destinations a message is opened after each start all the same: it may be for another.
         """
-        if self._opening is not None or not self.slots.has_room():
+        slots, destinations = self.slots, self.destinations
+        slots.tick(now)
+        if self._opening is not None or not slots.has_room():
             return None
-        self.destinations.is_careful = self.slots.is_lending
-        has_turn = self.destinations.has_turn()
+        destinations.is_careful = slots.is_lending
+        destinations.most_doubtful = max(1, slots.most_looking // DOUBTFUL_SHARE)
+        has_turn = destinations.has_turn()
         if has_turn and not self._may_look_on:
             return self._start()
         number = self._take(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.scheduler.lending import LentSlots
+from qmtwist.scheduler.lending import STUCK_LIMIT, STUCK_S, LentSlots
 
 
 def handed_over(slots: LentSlots, count: int) -> list[bool]:
@@ -117,7 +117,67 @@ def test_a_lower_limit_takes_slots_only_from_those_who_look_for_their_hosts() ->
     assert slots.ended(1) == [2]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["come", "ask", "end", "limit"]), st.integers(0, 9))), st.integers(0, 4))
+def fill(slots: LentSlots) -> int:
+    """Hand over what there is room for; how many that were."""
+    first = last = max([-1, *slots.not_firm()]) + 1
+    while slots.has_room():
+        slots.hand_over(last)
+        last += 1
+    return last - first
+
+
+def test_who_looks_for_long_takes_no_place_from_others() -> None:
+    slots = LentSlots(20, True)
+    slots.tick(1000)
+    assert fill(slots) == 210
+    slots.tick(1000 + STUCK_S - 1)
+    assert fill(slots) == 0
+    assert slots.next_stuck() == 1000 + STUCK_S
+    slots.tick(1000 + STUCK_S)
+    assert fill(slots) == 210
+
+
+def test_very_many_who_look_for_long_do() -> None:
+    slots = LentSlots(20, True)
+    rounds = [fill(slots) for now in range(1000, 1100, STUCK_S) if slots.tick(now) is None]
+    assert rounds[0] == 210 and rounds[-1] == 0
+    assert slots.ordered == slots.most_looking == sum(rounds) == 210 + 950
+    assert slots.next_stuck() is None
+    slots.ended(0)
+    assert fill(slots) == 1
+
+
+def test_with_many_slots_the_stuck_are_bounded_too() -> None:
+    slots = LentSlots(255, True)
+    fill(slots)
+    slots.tick(STUCK_S)
+    fill(slots)
+    assert slots.ordered == 255 + 10 * 254 + STUCK_LIMIT
+
+
+def test_who_is_connected_is_stuck_no_more() -> None:
+    slots = LentSlots(2, True)
+    assert fill(slots) == 12
+    slots.tick(STUCK_S)
+    assert slots.ask(0) and slots.ask(1)
+    slots.ended(0)
+    slots.tick(10 * STUCK_S)
+    assert (slots.next_stuck(), fill(slots)) == (None, 12)
+
+
+def test_nobody_is_awaited_where_there_is_room_or_nothing_is_lent() -> None:
+    for is_lending in (True, False):
+        slots = LentSlots(2, is_lending)
+        assert slots.next_stuck() is None
+        slots.hand_over(0)
+        assert slots.next_stuck() is None
+    slots.hand_over(1)
+    assert slots.next_stuck() is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["come", "ask", "end", "limit", "tick"]), st.integers(0, 9))), st.integers(0, 4)
+)
 def test_slots_are_never_overdrawn_and_never_idle_while_somebody_wants_one(
     acts: list[tuple[str, int]], limit: int
 ) -> None:
@@ -140,6 +200,8 @@ def test_slots_are_never_overdrawn_and_never_idle_while_somebody_wants_one(
             asking.discard(ticket)
             firm.discard(ticket)
             granted = slots.ended(ticket)
+        elif verb == "tick":
+            slots.tick(slots.now + value)
         elif verb == "limit":
             limit = value
             granted = slots.set_limit(limit)
@@ -147,6 +209,7 @@ def test_slots_are_never_overdrawn_and_never_idle_while_somebody_wants_one(
         firm |= asking & set(granted)
         asking -= firm
         assert slots.ordered == len(out)
+        assert {*slots._fresh, *slots._stuck} == {*slots._provisional, *slots._without}
         assert slots.firm == len(firm)
         assert len(firm) <= limit or not granted
         assert slots.running <= max(limit, len(firm))

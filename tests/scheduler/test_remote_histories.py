@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmtwist.scheduler import destinations
+from qmtwist.scheduler.lending import STUCK_S
 from qmtwist.scheduler.orders import End
 from tests.support.destinations import Hosts, Town, check, finish
 
@@ -90,6 +91,7 @@ class Clock:
         self.now = 0.0
         self.done: dict[bytes, list[float]] = defaultdict(list)
         self.begun: set[int] = set()
+        self.wakes: set[int] = set()
         self.most = 0
 
     def run(self, until: float) -> None:
@@ -99,7 +101,7 @@ class Clock:
             self.town.now = int(self.now)
             if verb == "ask":
                 self.town.ask(ticket)
-            else:
+            elif verb != "wake":
                 order = self.town.out[ticket]
                 is_good = verb == "served"
                 self.town.end(ticket, End.SERVED if is_good else End.UNREACHED)
@@ -115,6 +117,10 @@ class Clock:
             self.begun.add(ticket)
             host = self.town.out[ticket].host or b""
             self.plan(self.message_s.get(host, 0.1), ticket, "served")
+        due = self.town.machine.next_due(self.town.now)
+        if due is not None and due not in self.wakes:
+            self.wakes.add(due)
+            self.plan(due - self.now, 0, "wake")
         self.most = max(self.most, self.town.machine.used("remote"))
         assert len(self.town.slots) <= self.town.machine.limit("remote")
 
@@ -149,9 +155,32 @@ def test_two_hundred_hosts_that_never_answer_hold_nobody_up() -> None:
     assert among < 1.3 * alone
 
 
+def test_hundreds_of_hosts_that_never_answer_cost_the_others_a_few_seconds() -> None:
+    hosts = [b"host%d" % number for number in range(1000)]
+    alone, among = (finishing_time(hosts[600:], set()), finishing_time(hosts, set(hosts[:600])))
+    assert among < alone + 3 * STUCK_S
+
+
+def test_hosts_that_did_not_answer_take_few_places_when_they_are_tried_again() -> None:
+    town = Town(limit=20, is_hazy=True)
+    dead = [b"dead%d" % number for number in range(3000)]
+    clock = Clock(town, dict.fromkeys(dead, 60.0), {})
+    for number, host in enumerate(dead):
+        town.send(number, [host])
+    clock.run(until=300)
+    town.machine.all_due()
+    clock.run(until=310)
+    for number in range(300):
+        town.send(10_000 + number, [b"new%d" % number])
+    clock.run(until=400)
+    assert len(clock.done) == 300
+    assert max(map(max, clock.done.values())) < 310 + 2 * STUCK_S
+    assert len(town.out) <= town.channel.slots.most_looking // 4
+
+
 def finishing_time(hosts: list[bytes], dead: set[bytes]) -> float:
     """When all others are served, one message each, in mixed order."""
-    town = Town(limit=20)
+    town = Town(limit=20, is_hazy=True)
     mixed = random.Random(1).sample(hosts, len(hosts))
     for number, host in enumerate(mixed):
         town.send(number, [host])

@@ -121,12 +121,15 @@ def check(town: Town, limits: tuple[int, int]) -> None:
         assert found.waiting == sum(len(batch.recipients) - batch.at for batch in found.batches)
         assert 1 <= found.cap <= known.per_host
         assert found.waiting or found.out or found.aside or found.is_hungry or found.is_in_turn
-        assert found.is_in_turn == (found in known._turns)
+        assert found.is_in_turn == ((found in known._turns) + (found in known._doubtful_turns))
+        assert found.is_doubtful == (name in known._doubtful)
         has_room = found.has_room(known.is_careful)
         assert found.is_in_turn or not found.waiting or not has_room, "its turn never comes"
         # where others wait, too, it is looked at with each of them that starts
         assert found.is_hungry or not found.aside or found.waiting, "what is set aside never comes"
         assert found.is_hungry == (found in known._hungry)
+    assert all(found.is_doubtful and found.out for found in known._looked_for)
+    assert len(known._looked_for) <= known.most_doubtful
     assert known.waiting == sum(found.waiting for found in known._known.values())
     assert set(out) <= set(known._known)
     waiting = [number for _, number in town.machine.waiting("remote")]
