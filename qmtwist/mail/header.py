@@ -12,6 +12,7 @@ from .shapes import NamedTuple
 
 MBOX_NAME = b"MBOX-Line"
 LIMIT_BYTES = 32 * 1024 * 1024
+LIMIT_FIELDS = 200_000
 
 _NAME = bytes(range(33, 127))
 
@@ -50,7 +51,7 @@ class HeaderReader:
         self.is_complete = False
         self.has_crlf = False
         self._buffer = bytearray()
-        self._lines: list[bytes] = []
+        self._raw = bytearray()  # the lines of the field that is being read
         self._crlf_lines = 0
         self._all_lines = 0
         self._limit = limit_bytes
@@ -59,7 +60,7 @@ class HeaderReader:
     def receive(self, data: bytes) -> None:
         """More of the message; what comes after the header is appended to `rest`.
 
-        :raises Malformed: the header never ends.
+        :raises Malformed: the header never ends, or has too many fields.
         """
         if self.is_complete:
             self.rest += data
@@ -78,7 +79,10 @@ class HeaderReader:
             raise Malformed("header too long", "5.6.0")
 
     def eof(self) -> None:
-        """The message has ended; a last line without its LF gets one."""
+        """The message has ended; a last line without its LF gets one.
+
+        :raises Malformed: as `receive`.
+        """
         if self.is_complete:
             return
         line = bytes(self._buffer)
@@ -89,14 +93,14 @@ class HeaderReader:
 
     def _take(self, line: bytes) -> bool:
         """Whether this line belongs to the header."""
-        if line[:1] in (b" ", b"\t") and self._lines:
-            self._lines.append(line)
+        if line[:1] in (b" ", b"\t") and self._raw:
+            self._raw += line
         elif line.startswith(b"From "):
             self._end_field()
-            self._lines = [MBOX_NAME + b": " + line]
+            self._raw += MBOX_NAME + b": " + line
         elif field_name(line) is not None:
             self._end_field()
-            self._lines = [line]
+            self._raw += line
         else:
             return False
         self._all_lines += 1
@@ -104,10 +108,13 @@ class HeaderReader:
         return True
 
     def _end_field(self) -> None:
-        if self._lines:
-            name = field_name(self._lines[0]) or b""
-            self.fields.append(Field(name, b"".join(self._lines)))
-        self._lines = []
+        """:raises Malformed: it is one too many."""
+        raw = bytes(self._raw)
+        self._raw.clear()
+        if raw:
+            self.fields.append(Field(field_name(raw) or b"", raw))
+        if len(self.fields) > LIMIT_FIELDS:
+            raise Malformed("too many fields in the header", "5.6.0")
 
     def _finish(self, rest: bytes) -> None:
         self._end_field()

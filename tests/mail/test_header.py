@@ -101,6 +101,13 @@ def test_a_header_that_never_ends_is_refused() -> None:
             reader.receive(b"X: yyyyyyy\n")
 
 
+def test_a_header_of_too_many_fields_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmtwist.mail.header.LIMIT_FIELDS", 10)
+    assert len(read(b"X: y\n" * 10).fields) == 10
+    with pytest.raises(Malformed):
+        read(b"X: y\n" * 11)
+
+
 def test_a_long_line_in_small_pieces_takes_linear_time() -> None:
     reader, piece = HeaderReader(), b"x" * 1000
     reader.receive(b"X: ")

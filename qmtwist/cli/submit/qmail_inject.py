@@ -3,16 +3,19 @@
     qmail-inject [ -nNaAhH ] [ -fsender ] [ recip ... ]
 
 Reads a message from standard input, completes its header and hands it to qmail-queue. Addresses without a host get
-one, Date, Message-ID and From are added if they are missing, Bcc, Return-Path and Content-Length are removed. A message
-with CR LF line ends is converted.
+one, Date, Message-ID and From are added if they are missing, Bcc, Return-Path and Content-Length are removed. If the
+empty line after the header ends in CR LF, so do all lines, and LF is queued; otherwise a CR is a character like others.
 
 Recipients: -a the arguments; -h the header fields To, Cc, Bcc and Apparently-To, or Resent-To, Resent-Cc and
 Resent-Bcc; -H both; -A (default) the arguments if there are any, else the header. -f gives the envelope sender. -n
-prints the message instead of queueing it; -N (default) queues it. A message without any recipient is refused.
+prints the message instead of queueing it; -N (default) queues it. A message without any recipient is refused, and so is
+an address that SMTP cannot name: of more than 899 bytes, with a control character, or with a blank, < or > in its host.
+A header may have 32 MB and 200,000 fields, a field of addresses 2,000,000 words, a message 1,000,000 recipients.
 
 Environment: QMAILUSER, MAILUSER, USER or LOGNAME, QMAILHOST or MAILHOST, and QMAILNAME, MAILNAME or NAME make the
-default From; QMAILSUSER and QMAILSHOST the default envelope sender. QMAILINJECT holds letters: c comment-style From,
-s ignore Return-Path, f ignore From, i ignore Message-ID, r a sender for each recipient, m a sender for each message.
+default From, in which a name that is not printable ASCII is encoded; QMAILSUSER and QMAILSHOST make the default
+envelope sender. A line end in any of them counts as a blank. QMAILINJECT holds letters: c comment-style From, s ignore
+Return-Path, f ignore From, i ignore Message-ID, r a sender for each recipient, m a sender for each message.
 QMAILMFTFILE names a file of mailing list addresses for Mail-Followup-To. QMAILDEFAULTDOMAIN, QMAILDEFAULTHOST,
 QMAILPLUSDOMAIN and QMAILIDHOST override control files. QMAILQUEUE names a program to run in place of qmail-queue.
 
@@ -60,10 +63,12 @@ def main(arguments: list[bytes], home: str) -> int:
 def inject(arguments: list[bytes], home: str, environ: Environment) -> int:
     """The whole program, for qmail-inject and for those that are it under another name."""
     try:
+        if not os.access(home, os.X_OK):
+            return _die(TEMPORARY, b"internal bug\n")
         submission, is_queued = _read_arguments(arguments, environ)
         _send(submission, is_queued, home, environ)
     except UsageError as error:
-        write_all(2, b"qmail-inject: " + error.complaint + b"\n")
+        _say(b"qmail-inject: " + error.complaint + b"\n")
         return PERMANENT
     except Unparsable as error:
         return _die(PERMANENT, error.complaint)
@@ -77,8 +82,15 @@ def inject(arguments: list[bytes], home: str, environ: Environment) -> int:
 
 
 def _die(status: int, complaint: bytes) -> int:
-    write_all(2, b"qmail-inject: fatal: " + complaint)
+    _say(b"qmail-inject: fatal: " + complaint)
     return status
+
+
+def _say(complaint: bytes) -> None:
+    try:
+        write_all(2, complaint)
+    except OSError:
+        return  # nobody listens; the status says it all the same
 
 
 def _read_arguments(arguments: list[bytes], environ: Environment) -> tuple[Submission, bool]:
@@ -142,15 +154,22 @@ def _send(submission: Submission, is_queued: bool, home: str, environ: Environme
                 break
         header.eof()
     except Malformed as error:
-        raise _Fatal(PERMANENT, error.text.encode() + b"\n") from error
+        raise _Fatal(PERMANENT, b"%s (#%s)\n" % (error.text.encode(), error.status.encode())) from error
     completed = complete(header.fields, hosts, _person(environ), submission)
     body = _body(header, pieces)
     if is_queued:
         _queue(completed, body, home, environ)
     else:
-        write_all(1, b"Return-Path: <" + quote(completed.sender) + b">\n" + completed.header)
+        _print(b"Return-Path: <" + quote(completed.sender) + b">\n" + completed.header)
         for piece in body:
-            write_all(1, piece)
+            _print(piece)
+
+
+def _print(data: bytes) -> None:
+    try:
+        write_all(1, data)
+    except OSError as error:
+        raise _Fatal(TEMPORARY, b"write error\n") from error
 
 
 def _stdin() -> Iterator[bytes]:
