@@ -1,8 +1,8 @@
-"""Hand a message to the queue: run qmail-queue, or what QMAILQUEUE names, as its client. (qmail-queue(8), qmail.c)
+"""Hand a message to the queue: to the running server, or to qmail-queue or what QMAILQUEUE names, as its client.
 
-The program is started in the mail home with the message on descriptor 0, the envelope on 1 and a pipe for a text of
-its own on 6. Nothing is queued before the last byte of the envelope has been written, so whoever abandons a submission
-in the middle leaves nothing behind.
+A program is started in the mail home with the message on descriptor 0, the envelope on 1 and a pipe for a text of its
+own on 6. (qmail-queue(8), qmail.c) Either way nothing is queued before the last byte of the envelope has been written,
+so whoever abandons a submission in the middle leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from qmtwist.store.durable import write_all
 from qmtwist.store.signals import signal
 from qmtwist.wire.text0 import encode_envelope
 
+from .handing import reach
+
 PROGRAM = b"bin/qmail-queue"
 TEXT_BYTES = 255  # of descriptor 6 that are looked at
 _CHUNK_BYTES = 65536
@@ -25,8 +27,8 @@ _SURPRISE = b"Zqq waitpid surprise (#4.3.0)"
 
 
 class SubmitResult(NamedTuple):
-    """`qp` is the process id of the queue program; `text` is empty when the message is queued, else `D` (permanent)
-    or `Z` (temporary) and a sentence without its full stop.
+    """`qp` is the process id of the queue program, or our own if the server took the message from us; `text` is empty
+    when the message is queued, else `D` (permanent) or `Z` (temporary) and a sentence without its full stop.
     """
 
     qp: int
@@ -39,12 +41,20 @@ class Submission:
     """
 
     def __init__(self, home: str | bytes, environ: Mapping[bytes, bytes]) -> None:
-        """Start the queue program of this home with this environment.
+        """Reach the server of this home, or start its queue program with this environment.
 
         :raises OSError: no pipe or no process; temporary.
         """
         self._broken = False
         self._ended = False
+        self._handing = reach(os.fsdecode(home), environ)
+        if self._handing is not None:
+            self.qp = os.getpid()
+        else:
+            self._start(os.fsencode(home), environ)
+
+    def _start(self, home: bytes, environ: Mapping[bytes, bytes]) -> None:
+        """The queue program, with pipes to it and one back."""
         ours: list[int] = []
         theirs: list[int] = []
         try:
@@ -58,13 +68,15 @@ class Submission:
             _close(theirs)
             raise
         if not self.qp:
-            _become_queue_program(os.fsencode(home), environ, theirs)
+            _become_queue_program(home, environ, theirs)
         _close(theirs)
         self._message, self._envelope, self._text = ours
 
     def write(self, data: bytes) -> None:
         """The next bytes of the message. Trouble shows in the result of `finish`."""
-        if not self._broken:
+        if self._handing is not None:
+            self._handing.write(data)
+        elif not self._broken:
             try:
                 write_all(self._message, data)
             except OSError:
@@ -78,6 +90,9 @@ class Submission:
         if b"\0" in envelope.sender or any(b"\0" in recipient for recipient in envelope.recipients):
             self.abandon()
             raise ValueError("NUL in an envelope address")
+        if self._handing is not None:
+            self._ended = True
+            return SubmitResult(self.qp, result_text(self._handing.finish(encode_envelope(envelope)), b"", False))
         self._message = _close_once(self._message)
         if not self._broken:
             try:
@@ -88,7 +103,9 @@ class Submission:
 
     def abandon(self) -> None:
         """Make sure that nothing is queued: the program sees an envelope that ends before it began."""
-        if not self._ended:
+        if self._handing is not None:
+            self._handing.abandon()
+        elif not self._ended:
             self._broken = True
             # The envelope first: the end of the message alone must never look like a complete one.
             self._envelope = _close_once(self._envelope)

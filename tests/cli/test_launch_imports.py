@@ -12,8 +12,8 @@ from qmtwist.cli.registry import PROGRAMS
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GROUPS = ("alias", "filter", "header", "mailbox", "queue", "submit")
-# They talk to other hosts or check passwords, which takes longer than any import.
-SLOW = ("qmail-remote", "qmail-rspawn", "qmtwist-checkpassword", "ofmipd")
+# They talk to other hosts or check passwords, which takes longer than any import, or are typed by hand.
+SLOW = ("qmail-remote", "qmail-rspawn", "qmail-tcpok", "qmail-tcpto", "qmtwist-checkpassword", "ofmipd")
 HEAVY = (
     "argparse attr collections collections.abc contextlib dataclasses enum functools hashlib importlib inspect json "
     "logging pathlib random re shutil signal socket string subprocess tempfile traceback twisted typing warnings"
