@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmtwist.mail.errors import Malformed
@@ -35,3 +37,35 @@ def test_what_was_not_taken_comes_again() -> None:
     assert next(iter(reader.receive(netstring(b"a") + netstring(b"b")))) == b"a"
     assert reader.buffered_bytes == 4
     assert list(reader.receive(netstring(b"c"))) == [b"b", b"c"]
+
+
+def understood(stream: bytes) -> tuple[list[bytes], bool]:
+    """The payloads of a stream that may have 40 bytes each, up to what is no netstring; and whether there is such."""
+    found = []
+    while head := re.match(rb"(0|[1-9][0-9]?):", stream):
+        size, stream = int(head[1]), stream[head.end() :]
+        if size > 40 or stream[size : size + 1] not in (b",", b""):
+            return found, True
+        if len(stream) <= size:
+            return found, False
+        found.append(stream[:size])
+        stream = stream[size + 1 :]
+    return found, not re.fullmatch(rb"|0|[1-9]|[1-3][0-9]|40", stream)
+
+
+X40 = b"x" * 40
+PARTS = st.sampled_from([b"0", b"1", b"1:a", b":", b",", b"1:a,", b"0:,", b"40:" + X40, b"41:" + X40, b"\xff"])
+
+
+@settings(max_examples=300)
+@given(st.lists(PARTS, max_size=5), st.data())
+def test_any_bytes_are_payloads_and_then_perhaps_malformed(parts: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(parts)
+    reader, found, is_malformed = NetstringReader(limit_bytes=40), list[bytes](), False
+    try:
+        for piece in data.draw(cuts(stream)):
+            for payload in reader.receive(piece):
+                found.append(payload)
+    except Malformed:
+        is_malformed = True
+    assert (found, is_malformed) == understood(stream)
