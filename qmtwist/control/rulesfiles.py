@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.mail.shapes import NamedTuple
+from qmtwist.mail.shapes import Generator, NamedTuple
 from qmtwist.rules import peers
 from qmtwist.store import cdb
 
@@ -45,9 +45,15 @@ def read(path: str) -> peers.Peers:
 
     :raises OSError: it cannot be read. :raises Malformed: it cannot be understood.
     """
+    return peers.whole(reading(path))
+
+
+def reading(path: str) -> Generator[None, None, peers.Peers]:
+    """`read`, a step for each record, as `peers.reading`. Raises like it, at any step."""
     name = os.fsencode(os.path.basename(path))
     if os.path.realpath(path).endswith(".cdb"):
         with cdb.Reader(path) as reader:
-            return peers.from_records(reader.records(), name)
+            return (yield from peers.reading_records(reader.records(), name))
     with open(path, "rb") as stream:
-        return peers.parse(stream.read().replace(b"\r\n", b"\n"), name)
+        text = stream.read().replace(b"\r\n", b"\n")
+    return (yield from peers.reading(text, name))

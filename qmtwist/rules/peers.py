@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from qmtwist.mail.shapes import Callable, Iterable, Iterator, Mapping, NamedTuple
+from qmtwist.mail.shapes import Callable, Generator, Iterable, Iterator, Mapping, NamedTuple
 
 from .tcprules import BadRule as BadRule  # whoever parses rules catches it
 from .tcprules import decode, encode, read
@@ -63,6 +63,14 @@ def parse(text: bytes, name: bytes = b"tcprules") -> Peers:
     >>> lookup(rules, b"127.0.0.1", None, None)
     Decision(is_denied=False, variables={b'RELAYCLIENT': b''}, rule=b'tcprules:1')
     """
+    return whole(reading(text, name))
+
+
+def reading(text: bytes, name: bytes = b"tcprules") -> Generator[None, None, Peers]:
+    """`parse`, a step for each record, for who must not be away for long: the rules are what it returns at its end.
+
+    :raises BadRule: at any step.
+    """
     lines = text.split(b"\n")
     building = _Building()
     for rule in read(text):
@@ -73,13 +81,22 @@ def parse(text: bytes, name: bytes = b"tcprules") -> Peers:
                 building.add(key, decision)
             except ValueError:
                 raise BadRule(lines[rule.number - 1].rstrip(b" \t"), rule.number) from None
+            yield
     return building.peers()
 
 
 def from_records(records: Iterable[tuple[bytes, bytes]], name: bytes = b"tcprules.cdb") -> Peers:
     """The rules in the records of a cdb. A key that fits no client fits none here either."""
+    return whole(reading_records(records, name))
+
+
+def reading_records(
+    records: Iterable[tuple[bytes, bytes]], name: bytes = b"tcprules.cdb"
+) -> Generator[None, None, Peers]:
+    """`from_records`, a step for each."""
     building = _Building()
     for key, data in records:
+        yield
         is_denied, variables = decode(data)
         try:
             building.add(key, Decision(is_denied, dict(variables), b"%s:%s" % (name, key or b"(default)")))
@@ -88,12 +105,24 @@ def from_records(records: Iterable[tuple[bytes, bytes]], name: bytes = b"tcprule
     return building.peers()
 
 
+def whole(steps: Generator[None, None, Peers]) -> Peers:
+    """The rules, all at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            rules: Peers = end.value
+            return rules
+
+
 class _Building:
     """Rules on their way to `Peers`."""
 
     def __init__(self) -> None:
         self._records: dict[bytes, Decision] = {}
         self._blocks: dict[tuple[int, int], dict[int, Decision]] = {}
+        self._info_ips: set[bytes] = set()
+        self._has_info_hosts = self._has_hosts = self._has_suffixes = False
 
     def add(self, key: bytes, decision: Decision) -> None:
         """Take a rule, if there is none yet for this key.
@@ -103,22 +132,32 @@ class _Building:
         block = _parse_block(key)
         if block is None:
             self._records.setdefault(key, decision)
+            self._note(key)
         else:
             version, length, network = block
             self._blocks.setdefault((version, length), {}).setdefault(network, decision)
 
+    def _note(self, key: bytes) -> None:
+        """What must be known of a client because of this key."""
+        tail = key.rpartition(b"@")[2]
+        if b"@" not in key:
+            self._has_suffixes |= key[:2] in (b"=", b"=.")
+            self._has_hosts |= key[:1] == b"=" and key[:2] not in (b"=", b"=.")
+        elif tail[:1] == b"=":
+            self._has_info_hosts = True
+        else:
+            self._info_ips.add(tail)
+
     def peers(self) -> Peers:
         """All of them."""
         blocks = [(version, length, table) for (version, length), table in self._blocks.items()]
-        informed = [key.rpartition(b"@")[2] for key in self._records if b"@" in key]
-        hosts = [key for key in self._records if key[:1] == b"=" and b"@" not in key]
         return Peers(
             self._records,
             tuple(sorted(blocks, key=lambda row: -row[1])),
-            frozenset(tail for tail in informed if tail[:1] != b"="),
-            any(tail[:1] == b"=" for tail in informed),
-            any(key[1:2] not in (b"", b".") for key in hosts),
-            any(key[1:2] in (b"", b".") for key in hosts),
+            frozenset(self._info_ips),
+            self._has_info_hosts,
+            self._has_hosts,
+            self._has_suffixes,
         )
 
 

@@ -41,9 +41,9 @@ class ClientNames:
         address = ip_address(ip.decode("ascii"))
 
         def named(answers: tuple[Answer, ...]) -> bytes | None | Deferred[bytes | None]:
-            name: bytes | None = answers[0].records[0] if answers[0].status is Status.FOUND else None
-            if name is None or not is_paranoid:
-                return name
+            name: bytes = answers[0].records[0] if answers[0].status is Status.FOUND else b""
+            if not name or not is_paranoid:
+                return name or None  # the root of the DNS is nobody's name
             kind = Kind.A if address.version == 4 else Kind.AAAA
             return self._resolver.ask(Question(name, kind)).addCallback(checked, name)
 

@@ -91,9 +91,15 @@ class Door:
     def configure(self, total: int, per_ip: int, access: AccessSettings = NO_ACCESS, has_keys: bool = False) -> None:
         """New limits and rules; those who are in stay in, and what was counted of them counts.
 
-        :raises OSError, Malformed: the rules cannot be read; nothing has changed.
+        :raises OSError, Malformed: the first rules cannot be read; nothing has changed. Later ones that cannot leave
+            the old, and a line in the log.
         """
-        self._rules = PeerRules(access.directory, self._service.decode(), self._clock, self._log)
+        if access.directory == self._rules.directory:
+            self._rules.look()
+        else:
+            rules = PeerRules(access.directory, self._service.decode(), self._clock, self._log)
+            self._rules.forget()
+            self._rules = rules
         self._crowd.limit(total, per_ip, access)
         self._access, self._has_keys = access, has_keys
 

@@ -31,6 +31,7 @@ from tests.support.zone import Fault, Zone
 RECORDS = """1.2.0.192.in-addr.arpa. PTR Mail.Example.
 2.2.0.192.in-addr.arpa. PTR liar.example.
 3.2.0.192.in-addr.arpa. PTR trouble.example.
+5.2.0.192.in-addr.arpa. PTR .
 mail.example. A 192.0.2.99
 mail.example. A 192.0.2.1
 liar.example. A 192.0.2.99
@@ -56,6 +57,7 @@ async def test_a_name_counts_for_the_paranoid_if_it_leads_back(names: ClientName
         (b"192.0.2.2", None, b"liar.example"),
         (b"192.0.2.3", None, b"trouble.example"),
         (b"192.0.2.4", None, None),
+        (b"192.0.2.5", None, None),  # the root is nobody's name
         (b"2001:db8::1", b"six.example", b"six.example"),
     ]:
         assert await names.host(ip, True) == paranoid
