@@ -22,6 +22,7 @@ from .replaced import Watch
 __all__ = ["ALIAS", "Account", "LookupFailed", "find_account", "find_by_name"]
 
 ALIAS = b"alias"
+_PASSWORD_FILE = "/etc/passwd"
 _NO_UID = 2**32 - 1  # what setuid(2) takes for "leave it"
 
 
@@ -121,8 +122,16 @@ def _owns_home(entry: pwd.struct_passwd) -> bool:
 def _confirm_absence(name: bytes) -> None:
     """Python tells "no such user" and "cannot ask now" with one exception; the C library has a number for each.
 
-    :raises LookupFailed: it could not be asked.
+    Where several sources are asked (nsswitch.conf(5)), one that cannot open its file goes unnoticed when the next one
+    says no; so see first that it can be opened.
+
+    :raises LookupFailed: it could not be asked, or says now that there is one.
     """
+    try:
+        os.close(os.open(_PASSWORD_FILE, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if not is_lasting(error):
+            raise LookupFailed(localreport.SYSTEM)
     import ctypes
 
     call = getattr(ctypes.CDLL(None, use_errno=True), "getpwnam_r", None)
@@ -132,7 +141,7 @@ def _confirm_absence(name: bytes) -> None:
     found = ctypes.c_void_p()
     problem = call(ctypes.c_char_p(name), entry, room, ctypes.c_size_t(len(room)), ctypes.byref(found))
     # getpwnam(3): these mean that there is no such name; on others the service could not be asked.
-    if problem in (0, errno.ENOENT, errno.ESRCH, errno.EBADF, errno.EPERM, errno.EINVAL):
+    if not found and problem in (0, errno.ENOENT, errno.ESRCH, errno.EBADF, errno.EPERM, errno.EINVAL):
         return
     raise LookupFailed(localreport.SYSTEM)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 import stat
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def passwords(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int, str]
         return pwd.struct_passwd((name, "x", uid, gid, "", directory, "/bin/sh"))
 
     monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    monkeypatch.setattr(users, "_confirm_absence", lambda name: None)  # it asks the machine's own
     return entries
 
 
@@ -138,9 +140,30 @@ def test_the_password_service_that_cannot_answer_makes_nobody_alias(
     assert failure(home, b"joe") == localreport.SYSTEM
 
 
-def test_names_that_are_really_absent_are_confirmed() -> None:
+@pytest.mark.parametrize("name", [b"no-such-user-here", b"\xff\xfe"])
+def test_names_that_are_really_absent_are_confirmed(name: bytes) -> None:
+    """And while nothing can be opened, nobody knows whether they are."""
+    users._confirm_absence(name)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(LookupFailed) as raised:
+            users._confirm_absence(name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised.value.code == localreport.SYSTEM
+
+
+def test_a_name_that_was_overlooked_is_not_absent() -> None:
+    with pytest.raises(LookupFailed):
+        users._confirm_absence(b"root")
+
+
+def test_without_a_password_file_other_sources_decide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(users, "_PASSWORD_FILE", str(tmp_path / "passwd"))
     users._confirm_absence(b"no-such-user-here")
-    users._confirm_absence(b"\xff\xfe")
+    with pytest.raises(LookupFailed):
+        users._confirm_absence(b"root")
 
 
 def test_by_name_the_own_alias_must_own_its_home(home: str, passwords: dict[str, tuple[int, int, str]]) -> None:
