@@ -50,8 +50,11 @@ def test_neither_me_nor_helohost_is_an_error_and_helohost_alone_is_none(home: Pa
 
 
 def test_what_others_need_is_not_read(home: Path) -> None:
+    before = load_remote(str(home))
     put(home, "maxerrors", "many\n")
-    load_remote(str(home))
+    assert load_remote(str(home)) == before
+    with pytest.raises(Complaints, match="maxerrors"):
+        load(str(home))
 
 
 def test_every_file_says_what_it_says(home: Path) -> None:

@@ -20,10 +20,13 @@ def test_loopback_and_the_unspecified_addresses_are_ours() -> None:
 
 
 def test_the_kernel_lets_us_listen_on_each_ipv4_address_of_ours() -> None:
-    for address in own_addresses():
-        if len(address) == 4:
-            with socket.socket() as sock:
-                sock.bind((socket.inet_ntoa(address), 0))
+    ours = {socket.inet_ntoa(address) for address in own_addresses() if len(address) == 4}
+    bound = set()
+    for address in ours:
+        with socket.socket() as sock:
+            sock.bind((address, 0))
+            bound.add(sock.getsockname()[0])
+    assert bound == ours >= {"127.0.0.1"}
 
 
 def test_an_interface_that_is_down_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,11 +83,13 @@ def test_no_name_raises_anything_else(name: bytes) -> None:
 
 
 def only_malformed(data: bytes) -> None:
-    reply_number(data)
+    assert -1 <= reply_number(data) <= 0xFFFF
     try:
-        parse_reply(data)
+        reply = parse_reply(data)
     except Malformed:
         return
+    assert reply_number(data) >= 0
+    assert all(canonical(question.name) == question.name for question in reply.records)
 
 
 @given(st.binary(max_size=600))

@@ -33,9 +33,15 @@ def test_a_preprocessed_message_loses_intd_and_todo(layout: Layout) -> None:
     assert list(files(layout)) == ["mess/3/49"]
 
 
-def test_what_is_gone_already_is_no_error(layout: Layout) -> None:
+@pytest.mark.parametrize("left", [(), ("mess",), ("intd",), ("todo",)])
+def test_what_is_gone_already_is_no_error(layout: Layout, left: tuple[str, ...]) -> None:
+    """And does not keep the rest."""
+    for kind in left:
+        put(getattr(layout, kind)(49))
     clean.remove(layout, 49)
+    assert list(files(layout)) == (["todo/49"] if left == ("todo",) else [])
     clean.remove_todo(layout, 49)
+    assert list(files(layout)) == []
 
 
 def test_only_old_messages_without_info_and_todo_are_leftovers(layout: Layout) -> None:
