@@ -11,6 +11,7 @@ import time
 from bench.peers import Outlet, free_port, wait_for_port
 from bench.place import Place
 from tests.support.daemon import TWISTD, environment, qmtwist
+from tests.support.processes import uninterrupted
 
 STOP_LIMIT_S = 60
 DEFAULT_GROUPING = 50  # recipients in one transaction, unless control/rcptspertransaction says otherwise
@@ -84,22 +85,24 @@ class Qmtwist:
         pop3 = f"tcp:{self.pop3_port}:interface=127.0.0.1" if self.pop3_port else ""
         command += ["--listen", f"smtp=tcp:{self.port}:interface=127.0.0.1", "--listen", f"pop3={pop3}"]
         started = time.monotonic()
-        with open(self.log, "ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd="/",
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.pid = self._process.pid
+        self._process = None
         try:
+            with open(self.log, "ab") as log, uninterrupted():
+                self._process = subprocess.Popen(
+                    command,
+                    cwd="/",
+                    env=environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            self.pid = self._process.pid
             wait_for_port(self.port)
         except BaseException:
-            self._process.terminate()
-            self._process.wait(STOP_LIMIT_S)
+            if self._process is not None:
+                self._process.terminate()
+                self._process.wait(STOP_LIMIT_S)
             raise
         self.start_s = time.monotonic() - started
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import NamedTuple
 
@@ -90,6 +91,22 @@ def end_in_order() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let TERM and INT wait while a process is started: one that nobody knows yet would be left behind."""
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for known, action in before.items():
+            signal.signal(known, action)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def kill_all(pids: list[int], limit_s: float = 10.0) -> None:
