@@ -50,8 +50,8 @@ OURS: tuple[Row, ...] = (
         "recordio",
         Kind.CLIENTS,
         None,
-        "SMTP, QMTP and POP3 services",
-        "clients whose sessions are recorded in the log, without their passwords",
+        SERVERS,
+        "clients whose sessions are recorded in the log, those inside TLS too, without their passwords",
         "access.recordio",
     ),
     Row(

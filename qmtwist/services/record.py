@@ -1,7 +1,8 @@
 """Sessions of the clients that control/recordio lists, recorded in the log, in recordio's form. (ucspi-tcp)
 
 `recordio SERVICE IP:PORT < TEXT` is from the client, `>` to it. A blank ends a line that was complete, `+` one that was
-cut; of a line ended by CR LF the CR is not shown. What PASS, APOP and AUTH carry is not recorded.
+cut; of a line ended by CR LF the CR is not shown. What PASS, APOP and AUTH carry is not recorded. A session inside TLS
+is recorded as the two sides understand it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
@@ -78,9 +79,12 @@ class _Around(Factory):
         self._factory.doStop()  # type: ignore[no-untyped-call]
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
 class Recorded(Protocol):
-    """Stands between a transport and a session: a protocol to the one, a transport to the other."""
+    """Stands between a transport and a session: a protocol to the one, a transport to the other.
+
+    TLS that a session starts goes between the transport and this, so what passes here is clear text.
+    """
 
     def __init__(self, session: Any, recording: Recording) -> None:
         self.protocol = session  # which may put another one in its place
@@ -90,8 +94,13 @@ class Recorded(Protocol):
 
     def connectionMade(self) -> None:
         """Introduce ourselves to the session as its transport."""
-        directlyProvides(self, providedBy(self.transport), IHalfCloseableProtocol)
+        directlyProvides(self, providedBy(self.transport), IHalfCloseableProtocol, IHandshakeListener)
         self.protocol.makeConnection(self)
+
+    def handshakeCompleted(self) -> None:
+        """The TLS that the session has started is there."""
+        if IHandshakeListener.providedBy(self.protocol):
+            self.protocol.handshakeCompleted()
 
     def dataReceived(self, data: bytes) -> None:
         """From the client."""

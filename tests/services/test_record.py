@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer
@@ -94,3 +94,21 @@ def test_the_end_of_the_clients_words_reaches_who_can_hear_it() -> None:
     assert isinstance(plain, Recorded)
     plain.readConnectionLost()
     assert transport.disconnecting
+
+
+@implementer(IHandshakeListener)
+class Greeter(Echo):
+    """Speaks as soon as there is TLS."""
+
+    def handshakeCompleted(self) -> None:
+        assert self.transport is not None
+        self.transport.write(b"welcome\r\n")
+
+
+def test_the_end_of_a_handshake_reaches_who_waits_for_it() -> None:
+    for kind, said in ((Greeter, b"welcome\r\n"), (Echo, b"")):
+        session, transport = Setting(kind).build(), StringTransport()
+        session.makeConnection(transport)
+        assert isinstance(session, Recorded) and IHandshakeListener.providedBy(session)
+        session.handshakeCompleted()
+        assert transport.value() == said
