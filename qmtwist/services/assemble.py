@@ -54,7 +54,6 @@ from .telemetry import LogPipe, Telemetry, to_stderr
 
 NOT_STARTED = 111
 LOOK_S = 1.0
-RECORDED = ("smtp", "pop3", "qmtp")  # services whose sessions control/recordio can record: those in clear
 BACKLOG = 1024  # connections that wait in the kernel, if it allows so many
 LISTENER_PATIENCE_S = 10  # at a stop, for sessions in the middle of a message
 DELIVERY_PATIENCE_S = 10  # then, for deliveries
@@ -168,7 +167,8 @@ class MailService(Service):
         self.names = ClientNames(reactor, self.resolver)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
         line = self.telemetry.line
-        self.turns = AutoTurn(reactor, self.local, lambda: self.settings, QueueRetries(self.queue), line)
+        retries = QueueRetries(self.queue, self.resolver, lambda: self.settings.remote)
+        self.turns = AutoTurn(reactor, self.local, lambda: self.settings, retries, line)
         self.recorder = Recorder(lambda: self.settings.access.recordio, line)
         # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
         direct = Chosen(self, None)
@@ -216,8 +216,7 @@ class MailService(Service):
             if endpoint.startswith("unix:"):
                 wanted = gate.clear_socket(endpoint)
             server = serverFromString(self.reactor, wanted)  # type: ignore[no-untyped-call]
-            recorded = self.recorder.around(service, factory) if service in RECORDED else factory
-            server.listen(recorded).addBoth(found.append)
+            server.listen(self.recorder.around(service, factory)).addBoth(found.append)
         except (ValueError, OSError) as error:
             raise Refusal(f"{service} cannot listen on {endpoint}: {error}") from error
         if not found or not IListeningPort.providedBy(found[0]):

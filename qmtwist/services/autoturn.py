@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -32,8 +32,10 @@ BUSY = 75  # agents.flush: somebody else is at it
 class Retries(Protocol):
     """The queue, as far as ETRN asks for it."""
 
-    def try_domain(self, node: bytes) -> bool:
-        """Make what waits for a domain due, soon; False: an earlier request is not finished."""
+    def try_domain(self, node: bytes) -> Deferred[int] | None:
+        """Make what waits for a domain due, soon. How many messages that are; None: an earlier request is not finished.
+        It fails when the queue cannot be searched.
+        """
 
 
 class _Read(NamedTuple):
@@ -74,28 +76,30 @@ class AutoTurn:
     def terms(self, terms: Terms, peer: Peer) -> Terms:
         """The terms of a session, with ETRN for a client that may say it."""
         may_ask = b"ETRN" in peer.variables or self._customers().find(peer.ip) is not None
-        return terms.with_etrn(lambda node: self._asked(peer, node)) if may_ask else terms
+        return terms.with_etrn() if may_ask else terms
+
+    def asked(self, peer: Peer, node: bytes) -> Deferred[Reply]:
+        """The answer to ETRN of a client that may say it; it does not fail. (RFC 1985 §5.2)"""
+
+        def said(answer: Reply) -> Reply:
+            self._log(b"etrn %s: %s: %d" % (peer.ip, escape(node), answer.code))
+            return answer
+
+        return self._answer(peer, node).addErrback(lambda failure: _unable(node)).addCallback(said)
 
     # -- ETRN
 
-    def _asked(self, peer: Peer, node: bytes) -> Reply:
-        """The answer to ETRN. (RFC 1985 §5.2)"""
-        answer = self._answer(peer, node)
-        self._log(b"etrn %s: %s: %d" % (peer.ip, escape(node), answer.code))
-        return answer
-
-    def _answer(self, peer: Peer, node: bytes) -> Reply:
+    def _answer(self, peer: Peer, node: bytes) -> Deferred[Reply]:
         customer = self._customers().find(peer.ip)
         names = peer.variables.get(b"ETRN")
         if customer is not None and self._is_of(customer, node):
             if self._start(customer, peer.ip):
-                return replies.foreign(250, b"OK, queuing for node %s started" % node, b"2.0.0")
-            return replies.foreign(458, b"Unable to queue messages for node %s (#4.3.2)" % node)
+                return succeed(replies.foreign(250, b"OK, queuing for node %s started" % node, b"2.0.0"))
+            return succeed(_unable(node))
         if names is None or node[:1] == b"#" or not covers(names, node.removeprefix(b"@").lower()):
-            return replies.foreign(459, b"Node %s not allowed: it is not yours (#4.7.1)" % node)
-        if self._retries.try_domain(node):
-            return replies.foreign(252, b"OK, pending messages for node %s started" % node, b"2.0.0")
-        return replies.foreign(458, b"Unable to queue messages for node %s (#4.3.2)" % node)
+            return succeed(replies.foreign(459, b"Node %s not allowed: it is not yours (#4.7.1)" % node))
+        count = self._retries.try_domain(node)
+        return succeed(_unable(node)) if count is None else count.addCallback(_begun, node)
 
     def _is_of(self, customer: Customer, node: bytes) -> bool:
         """Whether this domain's mail, or the queue of this name, is in the customer's maildir."""
@@ -158,3 +162,14 @@ class AutoTurn:
                 self._log(b"autoturn: warning: " + trouble.text.encode("utf-8", "backslashreplace"))
             self._paused.clear()
         return self._read.customers
+
+
+def _begun(count: int, node: bytes) -> Reply:
+    """So many messages are on their way to where a node's mail goes."""
+    if count:
+        return replies.foreign(253, b"OK, %d pending messages for node %s started" % (count, node), b"2.0.0")
+    return replies.foreign(251, b"OK, no messages waiting for node %s" % node, b"2.0.0")
+
+
+def _unable(node: bytes) -> Reply:
+    return replies.foreign(458, b"Unable to queue messages for node %s (#4.3.2)" % node)

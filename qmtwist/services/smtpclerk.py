@@ -20,6 +20,7 @@ from qmtwist.wire.smtp.events import (
     MessageEnded,
     MessageOffered,
     MessageSpoiled,
+    NodeOffered,
     RecipientOffered,
     Refused,
     SenderOffered,
@@ -36,7 +37,9 @@ from .smtppolicy import SmtpPolicy
 
 REFUSAL_LINES = 20  # of one session in the log
 
-Served = SenderOffered | RecipientOffered | MessageOffered | Content | MessageEnded | MessageSpoiled | Refused
+Served = (
+    SenderOffered | RecipientOffered | MessageOffered | Content | MessageEnded | MessageSpoiled | NodeOffered | Refused
+)
 
 
 class Staff(NamedTuple):
@@ -109,6 +112,8 @@ class Clerk:
                 self._commit(event)
             case MessageSpoiled():
                 self.abandon()
+            case NodeOffered(node):
+                self._turn(node)
             case Refused(about, reply):
                 self._note_refusal(about, reply)
             case other:
@@ -138,6 +143,16 @@ class Clerk:
         """Log a traceback."""
         for line in trace.splitlines():
             self._staff.log(b"smtp %d: bug: %s" % (self._serial, line.encode("utf-8", "backslashreplace")))
+
+    def _turn(self, node: bytes) -> None:
+        """ETRN is offered to those whom `turns` knows."""
+        assert self._staff.turns is not None
+        self._staff.turns.asked(self._peer, node).addCallback(self._turned, self._transaction)
+
+    def _turned(self, reply: Reply, transaction: int) -> None:
+        if transaction == self._transaction:
+            self._session.tell(reply)
+            self._wake()
 
     # -- senders and recipients
 

@@ -104,6 +104,12 @@ def test_relayclient_and_databytes_come_from_the_environment(home: Home) -> None
     assert [envelope for envelope, _ in home.queued()] == [b"Fa@b\0Tx@far.example@fixme\0\0"]
 
 
+def test_etrn_is_neither_offered_nor_known_whatever_a_rule_says(home: Home) -> None:
+    """The queue is the daemon's business."""
+    said = home.talk(b"EHLO dude\r\nETRN example.org\r\nQUIT\r\n", ETRN="")
+    assert b"ETRN" not in said and b"\r\n502 5.5.1 unimplemented (#5.5.1)\r\n" in said
+
+
 @pytest.mark.parametrize(
     ("code", "own", "reply"),
     [

@@ -15,6 +15,7 @@ from qmtwist.services.listen import Peer
 from qmtwist.wire import spawn
 from qmtwist.wire.flush import FlushOrder, encode_flushed, parse_flush
 from qmtwist.wire.smtp.events import Limits, make_terms
+from qmtwist.wire.smtp.reply import Reply
 
 IP = b"192.0.2.7"
 CLIENT = Peer(IP, 1, {})
@@ -30,6 +31,7 @@ class Office:
         self.orders: list[tuple[bytes, FlushOrder]] = []
         self.answers: list[Deferred[tuple[spawn.Frame, int | None]]] = []
         self.nodes: list[bytes] = []
+        self.searches: list[Deferred[int]] = []
         self.is_free = True
         self.log: list[bytes] = []
         self.turns = AutoTurn(self.clock, self, lambda: self.settings, self, self.log.append)
@@ -40,17 +42,27 @@ class Office:
         self.answers.append(Deferred())
         return self.answers[-1]
 
-    def try_domain(self, node: bytes) -> bool:
+    def try_domain(self, node: bytes) -> Deferred[int] | None:
         self.nodes.append(node)
-        return self.is_free
+        self.searches.append(Deferred())
+        return self.searches[-1] if self.is_free else None
 
     def end(self, status: int, output: bytes = b"") -> None:
         self.answers.pop().callback((spawn.Frame(spawn.FLUSHED, 1, encode_flushed(status, output)), None))
 
-    def etrn(self, peer: Peer, node: bytes) -> int:
+    def etrn(self, peer: Peer, node: bytes, count: int = 0) -> int:
+        """The code of the answer; `count` messages are found if the queue is searched."""
         terms = self.turns.terms(make_terms(b"h", Limits(1000, 100, 5, 100, 0)), peer)
-        assert (b"ETRN" in terms.ehlo) == (terms.etrn is not None)
-        return 502 if terms.etrn is None else terms.etrn(node).code
+        assert (b"ETRN" in terms.ehlo) == terms.has_etrn
+        if not terms.has_etrn:
+            return 502
+        answers: list[Reply] = []
+        self.searches.clear()
+        self.turns.asked(peer, node).addCallback(answers.append)
+        if self.searches and self.is_free:
+            assert not answers  # it waits for the search
+            self.searches[0].callback(count)
+        return answers[0].code
 
 
 @pytest.fixture
@@ -120,13 +132,29 @@ def test_etrn_is_for_ones_own_domains(office: Office) -> None:
 
 def test_the_variable_etrn_is_for_domains_whose_mail_is_in_the_queue(office: Office) -> None:
     peer = STRANGER._replace(variables={b"ETRN": b"far.dom,.far.dom"})
-    assert office.etrn(peer, b"far.dom") == 252
-    assert office.etrn(peer, b"@a.far.dom") == 252
+    assert office.etrn(peer, b"far.dom", 3) == 253
+    assert office.etrn(peer, b"@a.far.dom") == 251
     assert office.etrn(peer, b"near.dom") == 459
     assert office.etrn(peer, b"#far.dom") == 459
     office.is_free = False
     assert office.etrn(peer, b"far.dom") == 458
     assert office.nodes == [b"far.dom", b"@a.far.dom", b"far.dom"]
+
+
+def test_the_answer_says_how_many_messages_are_on_their_way(office: Office) -> None:
+    peer = STRANGER._replace(variables={b"ETRN": b""})
+    answers: list[Reply] = []
+    for count in (2, 0):
+        office.turns.asked(peer, b"far.dom").addCallback(answers.append)
+        office.searches[-1].callback(count)
+    office.turns.asked(peer, b"far.dom").addCallback(answers.append)
+    office.searches[-1].errback(OSError("no such disk"))
+    assert [answer.plain for answer in answers] == [
+        b"253 OK, 2 pending messages for node far.dom started\r\n",
+        b"251 OK, no messages waiting for node far.dom\r\n",
+        b"458 Unable to queue messages for node far.dom (#4.3.2)\r\n",
+    ]
+    assert office.log == [b"etrn 192.0.2.8: far.dom: %d" % code for code in (253, 251, 458)]
 
 
 def test_new_lines_count_from_the_next_connection_on(office: Office) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from qmtwist.store.deadhosts import DeadHosts
+from qmtwist.store.queue.layout import Layout
 from tests.support.daemon import Daemon, Home, environment, mail_owner, running
 from tests.support.peers import Peer, stall
 from tests.support.qmtp_peer import QmtpPeer
@@ -162,10 +164,31 @@ def test_a_rule_lets_a_client_have_a_domains_queue_tried_now(home: Home, peer: P
             client.sendmail("ann@x.example", ["joe@far.dom"], "Subject: one\n\none\n")
         until(lambda: [line for line in daemon.log if "deferral" in line], daemon)
         del peer.acts["greeting"]
-        answers = connect(daemon, "HELO c", "ETRN other.dom", "ETRN far.dom")
-        assert answers[2][:3] == "459"
-        assert answers[3] == "252 OK, pending messages for node far.dom started"
+        answers = connect(daemon, "HELO c", "ETRN other.dom", "ETRN #far.dom", "ETRN far.dom")
+        assert [answer[:3] for answer in answers[2:4]] == ["459", "459"]
+        assert answers[4] == "253 OK, 1 pending messages for node far.dom started"
         until(lambda: peer.recipients() == [b"joe@far.dom"], daemon)
+        nothing = "251 OK, no messages waiting for node far.dom"
+        until(lambda: connect(daemon, "HELO c", "ETRN far.dom")[2] == nothing, daemon)
+
+
+def test_etrn_forgets_that_the_hosts_of_the_domain_were_dead(home: Home, peer: Peer) -> None:
+    home.write("control/tcprules", f'{CLIENT}:allow,RELAYCLIENT="",ETRN=".far.dom"\n')
+    home.write("control/smtproutes", f".far.dom:{peer.address}:{peer.port}\n:127.0.0.1:1\n")
+    dead = DeadHosts(Layout(f"{home.path}/queue").tcpto)
+    with running(Daemon(home)) as daemon:
+        for address in (peer.address, "192.0.2.1"):
+            for ago_s in (600, 300):
+                dead.timed_out(address, int(time.time()) - ago_s)
+            assert dead.is_dead(address, int(time.time()), 1)
+        with smtplib.SMTP(CLIENT, daemon.smtp_port) as client:
+            client.sendmail("ann@x.example", ["joe@a.far.dom"], "Subject: one\n\none\n")
+        until(lambda: [line for line in daemon.log if "deferral" in line], daemon)
+        assert peer.connections == 0
+        answers = connect(daemon, "HELO c", "ETRN @x.far.dom", "ETRN @b.a.far.dom", "ETRN a.far.dom")
+        assert [answer[:3] for answer in answers[2:5]] == ["251", "251", "253"]
+        until(lambda: peer.recipients() == [b"joe@a.far.dom"], daemon)
+        assert [record.address for record in dead.records()] == ["192.0.2.1"]
 
 
 def test_the_sessions_of_listed_clients_are_in_the_log_without_passwords(home: Home) -> None:

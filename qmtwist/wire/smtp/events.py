@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qmtwist.mail.envelope import Envelope
-from qmtwist.mail.shapes import Callable, NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
 from . import reply as replies
 from .reply import Reply
@@ -28,13 +28,13 @@ class Terms(NamedTuple):
     ehlo: bytes
     goodbye: Reply
     is_slowing: bool
-    etrn: Callable[[bytes], Reply] | None = None  # what answers ETRN for a node, and begins to send; None: nobody does
+    has_etrn: bool = False  # the client may say ETRN
 
-    def with_etrn(self, etrn: Callable[[bytes], Reply]) -> Terms:
+    def with_etrn(self) -> Terms:
         """The same with ETRN offered. (RFC 1985)"""
         start = self.ehlo.rindex(b"250 ")
         ehlo = self.ehlo[:start] + b"250-ETRN\r\n" + self.ehlo[start:]
-        return self._replace(ehlo=ehlo, etrn=etrn)
+        return self._replace(ehlo=ehlo, has_etrn=True)
 
 
 def make_terms(greeting: bytes, limits: Limits, is_slowing: bool = True) -> Terms:
@@ -87,6 +87,12 @@ class MessageSpoiled(NamedTuple):
     """This message will be refused at its end: forget what was stored. Needs no answer."""
 
 
+class NodeOffered(NamedTuple):
+    """ETRN, where it is offered: send what waits for this node, and answer with `tell`."""
+
+    node: bytes
+
+
 class Refused(NamedTuple):
     """For the log: what was refused, and how. When `delay_s` is not 0, call `resume` after so many seconds."""
 
@@ -101,4 +107,14 @@ class Closed(NamedTuple):
     reason: bytes
 
 
-Event = SenderOffered | RecipientOffered | MessageOffered | Content | MessageEnded | MessageSpoiled | Refused | Closed
+Event = (
+    SenderOffered
+    | RecipientOffered
+    | MessageOffered
+    | Content
+    | MessageEnded
+    | MessageSpoiled
+    | NodeOffered
+    | Refused
+    | Closed
+)

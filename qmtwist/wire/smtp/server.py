@@ -24,6 +24,7 @@ from .events import (
     MessageEnded,
     MessageOffered,
     MessageSpoiled,
+    NodeOffered,
     RecipientOffered,
     Refused,
     SenderOffered,
@@ -44,10 +45,11 @@ class Question(Enum):
     DATA = 3
     MESSAGE = 4
     DELAY = 5
+    NODE = 6
 
 
 # a global is found faster than an attribute of an enum, and these are compared for every command
-_NONE, _SENDER, _RECIPIENT, _DATA, _MESSAGE, _DELAY = Question
+_NONE, _SENDER, _RECIPIENT, _DATA, _MESSAGE, _DELAY, _NODE = Question
 
 
 class ServerSession:
@@ -148,6 +150,12 @@ class ServerSession:
         is_address = question is _SENDER or question is _RECIPIENT
         about = b"<%s>" % self._offered if is_address else b"the message"
         self._held.insert(0, self._refuse(about, reply, is_error=is_address and reply.code >= 500))
+
+    def tell(self, reply: Reply) -> None:
+        """Answer ETRN."""
+        assert self._question is _NODE
+        self._question = _NONE
+        self._say(reply)
 
     def resume(self) -> None:
         """The delay of a `Refused` is over."""
@@ -278,15 +286,16 @@ class ServerSession:
             self._say(replies.VERIFY)
 
     def _etrn(self, argument: bytes) -> Event | None:
-        if self._terms.etrn is None:
+        if not self._terms.has_etrn:
             return self._refuse(b"ETRN " + argument, replies.UNIMPLEMENTED)
         if self._sender is not None:
             return self._refuse(b"ETRN", replies.NOT_NOW)  # RFC 1985 §5.2: not in a transaction
         if not argument.strip(b"@# "):
             return self._refuse(b"ETRN", replies.NO_NODE)
-        if not self._is_idling():
-            self._say(self._terms.etrn(argument.strip()))
-        return None
+        if self._is_idling():
+            return None
+        self._question = _NODE
+        return NodeOffered(argument.strip())
 
     def _quit(self, argument: bytes) -> None:
         self._say(self._terms.goodbye)
