@@ -18,7 +18,9 @@ def home(tmp_path: Path) -> str:
 
 
 def test_our_launchers_are_ours(home: str) -> None:
-    for name in os.listdir(f"{home}/bin"):
+    names = os.listdir(f"{home}/bin")
+    assert "qmail-queue" in names
+    for name in names:
         assert is_ours(f"{home}/bin/{name}")
         assert not is_replaced(home, name)
 

@@ -111,9 +111,13 @@ def test_of_two_equal_lines_the_first_counts() -> None:
     assert found is not None and found.user == b"x"
 
 
-@given(st.binary(max_size=12), st.binary(max_size=4))
+@given(
+    st.binary(max_size=12) | st.text("aA-+.", max_size=12).map(str.encode), st.sets(st.sampled_from(b"-+.a")).map(bytes)
+)
 def test_a_probe_and_its_rest_make_the_local_part_again(local: bytes, wildcards: bytes) -> None:
-    for key, rest in list(probes(local, wildcards))[1:]:
+    after_the_name = list(probes(local, wildcards))[1:]
+    assert len(after_the_name) == 1 + sum(byte in wildcards for byte in local.lower())
+    for key, rest in after_the_name:
         assert key[0:1] == b"!" and key[1:] + rest.lower() == local.lower()
         assert rest == local[len(local) - len(rest) :]
 

@@ -100,6 +100,8 @@ def test_a_mark_is_made_or_not_and_spoils_no_address(disk: str, place: str) -> N
     with recorder.recording():
         for recipient in (records.read_recipients(layout, "local", 30) or [])[::7]:
             records.mark_done(layout, "local", 30, recipient.offset)
+    after = records.read_recipients(layout, "local", 30) or []
+    assert [recipient.is_done for recipient in after] == [at % 7 == 0 for at in range(100)]
     for _, state in cuts(recorder, seed=4, luck=LUCK):
         found = records.read_recipients(Layout(made(state, place)), "local", 30)
         assert found is not None

@@ -71,6 +71,7 @@ def each_failure(work: Callable[[], Any], code: int) -> Iterator[tuple[Disk, Any
             except Exception as error:
                 outcome = error
         if not disk.failed:
+            assert failing > 0, "the work calls nothing that could fail"
             return
         yield disk, outcome
         failing += 1
