@@ -130,6 +130,7 @@ async def test_giving_up_a_message_that_the_disk_refused_ends_it_too(
         await desk.until(lambda: draft._problem is not None)
         draft.abandon()
         await desk.until(lambda: not desk.running.intake.drafts)
+        assert desk.files() == {} and not desk.attempts
     await is_healthy(desk)
 
 

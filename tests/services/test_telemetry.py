@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -70,16 +71,26 @@ def test_a_reader_that_never_comes_back_does_not_keep_us(pipe: tuple[int, int]) 
     reading, writing = pipe
     log = LogPipe(writing)
     log.write(b"x" * 100_000)
-    log.close(patience_s=0.05)
+    closing = threading.Thread(target=log.close, args=(0.05,), daemon=True)
+    closing.start()
+    closing.join(10)
+    is_kept = closing.is_alive()
     os.close(reading)
+    assert not is_kept
 
 
 def test_a_reader_that_is_gone_is_no_trouble(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     os.close(reading)
     log = LogPipe(writing)
-    log.write(b"line")
+    for _ in range(2):  # the one who writes outlives the first failure
+        log.write(b"line")
+        deadline = time.monotonic() + 10
+        while log._lines:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
     log.close()
+    assert not log._thread.is_alive()
 
 
 def test_a_pipe_that_was_made_non_blocking_loses_nothing(pipe: tuple[int, int]) -> None:
