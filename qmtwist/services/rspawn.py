@@ -30,10 +30,11 @@ def serve_daemon(home: str, descriptor: int) -> int:
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     agent = Agent(reactor, home, connection, lambda: reactor.callLater(0, reactor.stop), idle_limit)
-    # A terminal's INT is for the daemon, which tells us when to go; so does a supervisor's TERM to all of us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: reactor.callFromThread(agent.end))
+    # They are for the daemon, which tells us when to go, also when a terminal or a supervisor sends them to all of us:
+    # it takes back what has not begun, and that is due as before. Ending by ourselves we would defer it, and all that
+    # comes until we are gone. Without a daemon we end anyway.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     reactor.callWhenRunning(agent.start)
     reactor.run(installSignalHandlers=False)
     return 0

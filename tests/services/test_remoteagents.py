@@ -173,6 +173,22 @@ async def test_a_stop_ends_the_process_when_nothing_is_under_way(make: Make) -> 
         assert house.losses == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest_twisted.ensureDeferred
+async def test_signals_to_all_of_us_leave_it_to_the_daemon_when_its_agents_go(make: Make, number: int) -> None:
+    with Peer(dot=peers.after(0.3, b"250 kept\r\n")) as peer:
+        house = make(smtproutes=f":{peer.route}")
+        held = house.deliver(order(b"far.example"))
+        await until(lambda: peer.messages)
+        (pid,) = house.pids()
+        os.kill(pid, number)
+        assert (await held)[0].verdict is Verdict.SUCCESS
+        assert (await house.deliver(order(b"far.example")))[0].verdict is Verdict.SUCCESS
+        assert (house.pids(), house.losses) == ([pid], 0)
+        await house.agents.stop()
+        await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_destination_stays_with_its_agent_and_another_steps_in_for_a_dead_one(make: Make) -> None:
     with Peer() as peer:

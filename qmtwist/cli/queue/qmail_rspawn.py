@@ -7,7 +7,8 @@ Delivers messages to other hosts, many at a time. Without arguments it speaks th
 descriptors 0 and 1 and runs qmail-remote (or the program named by the environment variable QMAILREMOTE) for each
 recipient. With --agent it serves the qmtwist server on descriptor 3: all SMTP and QMTP sessions are its own, and
 connections are used again; with --programs too it runs a program for each recipient. Started by root it first becomes
-the user qmailr. Its start clears the table of hosts that did not answer (qmail-tcpto).
+the user qmailr. Its start clears the table of hosts that did not answer (qmail-tcpto). With --agent alone it ignores
+HUP, INT and TERM: the server tells it what to do, and it ends when the server does.
 
 Exit status: 0 when the orders have ended and all deliveries are done, 111 when it cannot start or lost its connection.
 """

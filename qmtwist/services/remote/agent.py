@@ -176,16 +176,16 @@ class Agent:
     # -- the end
 
     def end(self) -> None:
-        """The daemon sends no more, or somebody wants us to stop: finish what is under way and leave."""
+        """The daemon sends no more: finish what is under way and leave."""
         if self._is_ending:
             return
         self._is_ending = True
         self._reactor.callLater(FINISH_S, self._channel.close)
         self._look()
-        for delivery in list(self._deliveries.values()):
-            delivery.stop()
         if not self._deliveries:
             self._leave()
+        for delivery in list(self._deliveries.values()):
+            delivery.stop()  # the last one to be done leaves
 
     def _leave(self) -> None:
         self._staff.pool.clear()

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from twisted.internet.error import TCPTimedOutError, TimeoutError
-from twisted.internet.interfaces import IAddress, IConnector
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.interfaces import IConnector
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,6 +21,7 @@ from qmtwist.wire.outgoing import Ended, Lost, Transaction
 from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.remotereport import Result
 
+from .connecting import Connecting
 from .connection import NEVER, Connection, Connections, IRemoteReactor, Key, Terms
 from .doors import Doors, Place
 from .message import Message, Unreadable
@@ -63,7 +63,7 @@ class Delivery:
     __slots__ = (
         "_ask", "_before", "_connection", "_connector", "_done", "_has_asked", "_has_begun", "_has_slot", "_inside",
         "_is_parked", "_is_reused", "_last", "_may_reuse", "_message", "_order", "_route", "_router", "_staff",
-        "_target", "_targets",
+        "_target", "_targets", "_tried_at",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Delivery:
         self._targets: list[Target] = []
         self._target: Target | None = None  # the one in hand
         self._connector: IConnector | None = None  # while connecting
+        self._tried_at = 0.0  # since when, by the reactor's clock
         self._connection: Connection | None = None  # ready, and waiting for the slot
         self._before: Place | None = None  # the door it waits at
         self._inside: Place | None = None  # the door it went through, until it has a slot
@@ -114,8 +115,8 @@ class Delivery:
             self._next()
 
     def stop(self) -> None:
-        """No slot will ever come: end, unless there is one."""
-        if not self._has_slot:
+        """No slot will ever come: end, unless there is one and a connection, too."""
+        if not self._has_slot or self._connector is not None:
             self.cut(STOPPED)
 
     def cut(self, why: bytes) -> None:
@@ -227,7 +228,8 @@ class Delivery:
         terms = Terms(target.name, self._names(target), staff.tls, is_clear, settings.timeoutremote_s)
         self._is_reused = False
         bind = None if key.bind is None else (key.bind, 0)
-        factory = _Connecting(self, lambda: Connection(staff.connections, key, terms, self))
+        factory = Connecting(self, lambda: Connection(staff.connections, key, terms, self))
+        self._tried_at = staff.reactor.seconds()
         self._connector = staff.reactor.connectTCP(
             target.address, target.port, factory, timeout=settings.timeoutconnect_s, bindAddress=bind
         )
@@ -245,7 +247,7 @@ class Delivery:
             else:
                 self._staff.dead.answered(target.address)
         if is_late:
-            self._staff.doors.timed_out((target.address, target.port))
+            self._staff.doors.timed_out((target.address, target.port), self._tried_at)
         self._leave_doors()
         self._next()
 
@@ -260,8 +262,11 @@ class Delivery:
         self._connector = None
         if self._done is None:
             return
-        if not self._is_reused and self._target is not None and self._counts(self._target):
-            self._staff.dead.answered(self._target.address)
+        target = self._target
+        if not self._is_reused and target is not None:
+            self._staff.doors.answered((target.address, target.port), self._staff.reactor.seconds())
+            if self._counts(target):
+                self._staff.dead.answered(target.address)
         if not self._has_asked:
             self._has_asked = True
             self._ask()
@@ -378,21 +383,3 @@ class Delivery:
         if done is not None:
             done(outcomes)
             self._leave_doors()
-
-
-class _Connecting(ClientFactory):
-    """One attempt to connect. Made by a delivery."""
-
-    noisy = False
-
-    def __init__(self, delivery: Delivery, make: Callable[[], Connection]) -> None:
-        self._delivery = delivery
-        self._make = make
-
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        """It is there."""
-        return self._make()
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        """It is not."""
-        self._delivery.not_connected(reason)

@@ -32,6 +32,7 @@ class Doors:
         self._limit = limit
         self._inside: dict[Place, int] = {}
         self._waiting: dict[Place, deque[Visitor]] = {}
+        self._answered: dict[Place, float] = {}  # when the host last did, while somebody waits
 
     def enter(self, place: Place, visitor: Visitor) -> bool:
         """Whether he may go in; who goes in `leave`s once. Who may not is waiting now."""
@@ -50,7 +51,7 @@ class Doors:
         while self._inside.get(place, 0) < self._limit and (waiting := self._waiting.get(place)):
             visitor = waiting.popleft()
             if not waiting:
-                del self._waiting[place]
+                self._nobody_waits(place)
             visitor.admitted()
 
     def forget(self, place: Place, visitor: Visitor) -> None:
@@ -59,9 +60,23 @@ class Doors:
         if visitor in waiting:
             waiting.remove(visitor)
             if not waiting:
-                del self._waiting[place]
+                self._nobody_waits(place)
 
-    def timed_out(self, place: Place) -> None:
-        """The host did not answer: nobody who waits finds out for himself."""
-        for visitor in self._waiting.pop(place, ()):
-            visitor.passed_over()
+    def answered(self, place: Place, now: float) -> None:
+        """The host has let somebody connect. Times are in seconds, by any clock."""
+        if place in self._waiting:
+            self._answered[place] = now
+
+    def timed_out(self, place: Place, since: float) -> None:
+        """The host did not answer an attempt that began at `since`: nobody who waits finds out for himself.
+
+        One that answered others meanwhile has too much to do, and is worth waiting for.
+        """
+        if self._answered.get(place, since) <= since:
+            for visitor in self._nobody_waits(place):
+                visitor.passed_over()
+
+    def _nobody_waits(self, place: Place) -> deque[Visitor]:
+        """Not any more; who did up to now."""
+        self._answered.pop(place, None)
+        return self._waiting.pop(place, deque())

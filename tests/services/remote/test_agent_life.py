@@ -12,6 +12,7 @@ from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.wire.outgoing import Transaction
 from qmtwist.wire.smtp.client import ClientSession
 from tests.support import peers
+from tests.support.network import BlackHole
 from tests.support.peers import Peer
 from tests.support.remote_desk import RemoteDesk, all_to, order
 
@@ -84,6 +85,24 @@ async def test_the_end_does_not_wait_for_those_who_have_not_even_greeted(make: M
         await desk.stop()
         assert (await result)[0].verdict is Verdict.DEFERRAL
         await desk.until(lambda: not peer.current)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_end_does_not_wait_for_a_connection_either_when_there_is_a_slot(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qmtwist.services.remote.delivery.SLOT_WAIT_S", 0.1)
+    with BlackHole("127.0.0.1") as hole, Peer() as peer:
+        desk = make(smtproutes=all_to(peer))
+        desk.grants = False
+        result = desk.send(order(b"far.example"))
+        await desk.until(lambda: peer.commands and peer.commands[-1] == b"QUIT")
+        delivery = desk.agent._deliveries[1]
+        delivery._targets = [target._replace(port=hole.port) for target in delivery._targets]
+        desk.grant(1)
+        await desk.until(lambda: delivery._connector is not None)
+        await desk.stop()
+        assert b"was stopped before this delivery had begun" in (await result)[0].text
 
 
 @pytest_twisted.ensureDeferred

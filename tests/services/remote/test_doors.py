@@ -81,7 +81,42 @@ def test_who_waits_no_longer_is_forgotten() -> None:
 def test_nobody_waits_for_a_host_that_does_not_answer() -> None:
     doors = Doors(1)
     first, second, third = come(doors, 3)
-    doors.timed_out(HOST)
+    doors.timed_out(HOST, 0.0)
     assert not first.is_passed_over and second.is_passed_over and third.is_passed_over
     doors.leave(HOST)
     assert not second.is_inside and come(doors, 1)[0].is_inside
+
+
+def test_who_waits_for_a_host_that_answers_others_goes_on_waiting() -> None:
+    doors = Doors(2)
+    _, _, third = come(doors, 3)
+    doors.answered(HOST, 10.0)
+    doors.timed_out(HOST, 9.0)
+    assert not third.is_passed_over
+    doors.leave(HOST)
+    assert third.is_inside
+    fourth = Guest(doors)
+    fourth.come()
+    doors.timed_out(HOST, 9.0)  # of those who wait now nobody has seen it answer
+    assert fourth.is_passed_over
+
+
+def test_an_answer_before_the_attempt_says_nothing() -> None:
+    doors = Doors(1)
+    _, second = come(doors, 2)
+    doors.answered(HOST, 10.0)
+    doors.answered(OTHER, 30.0)
+    doors.timed_out(HOST, 10.5)
+    assert second.is_passed_over
+
+
+def test_nothing_is_remembered_of_hosts_where_nobody_waits_or_is_inside() -> None:
+    doors = Doors(1)
+    _, second, third = come(doors, 3)
+    doors.answered(HOST, 1.0)
+    doors.answered(OTHER, 1.0)
+    doors.forget(HOST, second)
+    doors.leave(HOST)
+    doors.leave(HOST)
+    assert third.is_inside
+    assert (doors._inside, doors._waiting, doors._answered) == ({}, {}, {})
