@@ -40,6 +40,13 @@ def commands(page: str) -> list[tuple[str, str]]:
     return found
 
 
+def texts(page: str, heading: str) -> list[str]:
+    """The lines that a page shows for several hosts, below a heading; PIN stands for what `tlskey` has printed."""
+    with open(f"{TOP}/docs/howto/{page}.md", encoding="utf-8") as stream:
+        (section,) = re.findall(rf"^{heading}\n(.*?)(?=^## |\Z)", stream.read(), re.M | re.S)
+    return [line for block in re.findall(r"^```text\n(.*?)^```$", section, re.M | re.S) for line in block.splitlines()]
+
+
 class Typist:
     """Root at a shell on the host of a town; commands below `On the client` mean another home."""
 
@@ -150,3 +157,36 @@ def test_the_run_script_for_supervise_serves_qmtp(typist: Typist) -> None:
         "kill $!",
     ):
         typist.type("", command)
+
+
+SERVER = "twistd -n --pidfile= qmtwist --home /var/qmail >> log 2>&1 &"
+
+
+def test_the_commands_for_qmtp_inside_tls_work(typist: Typist) -> None:
+    typist.type("", "cd /var/qmail")
+    printed = typist.type("", "qmtwist tlskey --home /var/qmail").strip()
+    pin = printed.split()[0]
+    told = texts("qmtp", "## Inside TLS")
+    assert len(told) == 4
+    for command in told:  # the host is a relay of its own
+        command = command.replace("PIN hub.example", printed).replace("PIN", pin)
+        typist.type("", command.replace("mx.mail.example", "192.0.2.25"))
+    typist.type("", SERVER)
+    typist.type("", "echo 'Subject: hello' > message")
+    for recipient in ("joe@mail.example", "bob@elsewhere.example"):
+        remote = f"bin/qmail-remote mail.example a@b.example {recipient} < message"
+        typist.type("", f"{remote} | tr '\\0' '\\n' | grep '^K192.0.2.25 accepted message'")
+    typist.type("", "grep '^qmtps .* accepted' log")
+
+
+def test_the_commands_for_null_clients_inside_tls_work(typist: Typist) -> None:
+    typist.type("", "cd /var/qmail")
+    key, listen, setup = texts("null-client", "## Inside TLS")
+    pin = typist.type("", key).split()[0]
+    typist.type("", listen)
+    said = typist.type("On the client", setup.replace("PIN", pin))
+    (line,) = re.findall(r"[0-9a-f]{64} zippy\.example", said)
+    typist.type("", f"echo '{line}' > control/tlsclients")
+    typist.type("", SERVER)
+    typist.type("On the client", "printf 'To: joe@mail.example\\n\\n' | /var/qmail/bin/qmail-inject")
+    typist.type("", "grep '^qmqps .* zippy.example accepted' log")
