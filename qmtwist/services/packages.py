@@ -29,6 +29,7 @@ from .intls import Greeting
 from .listen import Peer
 from .outtls import words_of
 from .packageclerk import PackageClerk
+from .pumped import Pumped
 from .wire import Wire
 
 FIRST_S = 60  # for a client that has not said anything yet, and for a handshake
@@ -54,7 +55,7 @@ class Service(Typed):
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
-class PackageProtocol(Protocol):
+class PackageProtocol(Pumped, Protocol):
     """One connection. Made by its factory, which it tells when it is gone. `greeting`: TLS comes first."""
 
     def __init__(
@@ -72,9 +73,7 @@ class PackageProtocol(Protocol):
         self._core = core
         self._timeout_s = timeout_s
         self._greeting = greeting  # while the handshake lasts
-        self._is_pumping = self._is_congested = self._is_eof = self._is_stopping = False
-        self._is_reading = True
-        self._has_heard = self._is_over = self._is_lost = False
+        self._is_stopping = self._has_heard = False
         self._began = self._active = self._window = service.seconds()
         self._window_bytes = 0
         clerk.attach(self._run, self._fail)
@@ -126,39 +125,11 @@ class PackageProtocol(Protocol):
         self._end(b"the client closed the connection" + where)
         self._service.gone(self, self.peer)
 
-    def readConnectionLost(self) -> None:
-        """The client sends nothing more, but still reads: everything it sent gets its answer."""
-        self._is_eof = True
-        self._run()
-
-    def writeConnectionLost(self) -> None:
-        """We have closed our side."""
-
-    def pauseProducing(self) -> None:
-        """The client does not read its answers: we do not read its messages."""
-        self._is_congested = True
-        self._set_reading(False)
-
-    def resumeProducing(self) -> None:
-        """The answers are read."""
-        self._is_congested = False
-        self._run()
-
-    def stopProducing(self) -> None:
-        """The transport is closing; connectionLost follows."""
-
     # -- the pump
 
     def _run(self) -> None:
-        if self._is_pumping or self._is_lost or self._greeting is not None:
-            return
-        self._is_pumping = True
-        try:
-            self._pump()
-        except Exception:  # a bug ends one session, never the daemon, and nothing is acknowledged
-            self._fail()
-        finally:
-            self._is_pumping = False
+        if self._greeting is None:
+            super()._run()
 
     def _pump(self) -> None:
         core, clerk, wants_more = self._core, self.clerk, False
@@ -193,14 +164,6 @@ class PackageProtocol(Protocol):
     def _note_progress(self) -> None:
         self._active = self._window = self._service.seconds()
         self._window_bytes = 0
-
-    def _set_reading(self, is_wanted: bool) -> None:
-        if self._is_reading is not is_wanted and not (self._is_eof or self._is_over):
-            self._is_reading = is_wanted
-            if is_wanted:
-                self._wire.resumeProducing()
-            else:
-                self._wire.pauseProducing()
 
     def _fail(self) -> None:
         self.clerk.note_bug(traceback.format_exc())

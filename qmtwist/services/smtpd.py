@@ -27,6 +27,7 @@ from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
 from .listen import NO_ACCESS, Door, Peer
+from .pumped import Pumped
 from .sessions import Sessions
 from .smtpclerk import Clerk, Staff
 from .smtppolicy import SmtpPolicy
@@ -40,7 +41,7 @@ RATE_BYTES_S = 10
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class SmtpProtocol(ESMTP):
+class SmtpProtocol(Pumped, ESMTP):
     """One connection. Made by `SmtpFactory`, which it tells when it is gone."""
 
     noisy = False
@@ -55,9 +56,7 @@ class SmtpProtocol(ESMTP):
         self._session = ServerSession(terms if turns is None else turns.terms(terms, peer))
         self._clerk = Clerk(service.staff, policy, peer, serial, self._session, service.door, self._run, self._fail)
         self._delay: IDelayedCall | None = None
-        self._is_pumping = self._is_congested = self._is_eof = self._is_stopping = False
-        self._is_reading = True
-        self._is_over = self._is_lost = False
+        self._is_stopping = False
         self._writes = 0
         self._active = self._window = self._clock.seconds()
         self._window_bytes = 0
@@ -98,39 +97,7 @@ class SmtpProtocol(ESMTP):
         if self._service.staff.turns is not None and not self._is_stopping:
             self._service.staff.turns.session_ended(self._peer)
 
-    def readConnectionLost(self) -> None:
-        """The client sends nothing more, but still reads: everything it sent gets its answer."""
-        self._is_eof = True
-        self._run()
-
-    def writeConnectionLost(self) -> None:
-        """We have closed our side."""
-
-    def pauseProducing(self) -> None:
-        """The client does not read its replies: we do not read its commands."""
-        self._is_congested = True
-        self._set_reading(False)
-
-    def resumeProducing(self) -> None:
-        """The replies are read."""
-        self._is_congested = False
-        self._run()
-
-    def stopProducing(self) -> None:
-        """The transport is closing; connectionLost follows."""
-
     # -- the pump
-
-    def _run(self) -> None:
-        if self._is_pumping or self._is_lost:
-            return
-        self._is_pumping = True
-        try:
-            self._pump()
-        except Exception:  # a bug ends one session, never the daemon, and nothing is acknowledged
-            self._fail()
-        finally:
-            self._is_pumping = False
 
     def _pump(self) -> None:
         session, clerk, wants_more = self._session, self._clerk, False
@@ -173,14 +140,6 @@ class SmtpProtocol(ESMTP):
     def _note_progress(self) -> None:
         self._active = self._window = self._clock.seconds()
         self._window_bytes = 0
-
-    def _set_reading(self, is_wanted: bool) -> None:
-        if self._is_reading is not is_wanted and not (self._is_eof or self._is_over):
-            self._is_reading = is_wanted
-            if is_wanted:
-                self._wire.resumeProducing()
-            else:
-                self._wire.pauseProducing()
 
     def _resume(self) -> None:
         self._session.resume()
