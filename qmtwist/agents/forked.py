@@ -11,6 +11,7 @@ from qmtwist.mail.shapes import Callable, NoReturn
 from qmtwist.rules import localreport
 from qmtwist.store.signals import signal
 
+from .children import Brood, Child
 from .privileges import keep_only
 
 _KEEP_BYTES = localreport.LIMIT + 1  # more is cut from a report anyway; the rest is read and dropped
@@ -20,39 +21,12 @@ Ended = Callable[[int, int, bytes], None]
 """Called with the key, the exit status (negative: the signal) and the output."""
 
 
-class _Child:
-    def __init__(self, key: int, pid: int, pipe: int, deadline: float | None, keep_bytes: int) -> None:
-        self.key, self.pid, self.pipe, self.deadline = key, pid, pipe, deadline
-        self.keep_bytes = keep_bytes
-        self.output = bytearray()
-        self.last_word = signal.SIGTERM
-
-
-class Forked:
-    """All children of one process, which it makes once: SIGCHLD is taken.
-
-    A child has ended when its process has: what it left in the pipe is read, but a grandchild that holds the pipe open
-    delays nothing.
-    """
+class Forked(Brood):
+    """All children of one process, which it makes once: SIGCHLD is taken."""
 
     def __init__(self, ended: Ended) -> None:
         """`ended` is called from `wait`."""
-        self._ended = ended
-        self._by_pipe: dict[int, _Child] = {}
-        self._alarm, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._alarm, select.POLLIN)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-        self._wakeup = wakeup
-
-    def __len__(self) -> int:
-        return len(self._by_pipe)
-
-    @property
-    def keys(self) -> set[int]:
-        """The keys in use."""
-        return {child.key for child in self._by_pipe.values()}
+        super().__init__(lambda key, status, output: ended(key, os.waitstatus_to_exitcode(status), output))
 
     def watch(self, descriptor: int) -> None:
         """Let `wait` tell when this is readable."""
@@ -88,20 +62,11 @@ class Forked:
         finally:
             os.close(far)
         deadline = None if limit_s is None else time.monotonic() + limit_s
-        self._by_pipe[pipe] = _Child(key, pid, pipe, deadline, keep_bytes)
-        self._poll.register(pipe, select.POLLIN)
+        self._adopt(Child(key, pid, pipe, keep_bytes, deadline))
 
     def wait(self, timeout_s: float | None = None) -> set[int]:
         """Wait until a child said something or ended, or a watched descriptor is readable; those that are."""
-        ready = {descriptor for descriptor, _ in self._poll.poll(self._patience_ms(timeout_s))}
-        for pipe in ready & self._by_pipe.keys():
-            ready.remove(pipe)
-            self._listen(self._by_pipe[pipe])
-        if self._alarm in ready:
-            ready.remove(self._alarm)
-            with suppress(BlockingIOError):
-                os.read(self._alarm, 4096)
-            self._reap()
+        ready = self._attend({descriptor for descriptor, _ in self._poll.poll(self._patience_ms(timeout_s))})
         if self._by_pipe:
             self._enforce_limits()
         return ready
@@ -126,30 +91,6 @@ class Forked:
             if child.deadline is not None and child.deadline <= now:
                 _signal(child.pid, child.last_word)
                 child.last_word, child.deadline = signal.SIGKILL, now + _GRACE_S
-
-    def _listen(self, child: _Child) -> None:
-        try:
-            while data := os.read(child.pipe, 65536):
-                child.output += data[: max(0, child.keep_bytes - len(child.output))]
-        except BlockingIOError:
-            return
-        # The end of what it says; its process may go on, and its end is told by SIGCHLD.
-        with suppress(KeyError):
-            self._poll.unregister(child.pipe)
-
-    def _reap(self) -> None:
-        for child in list(self._by_pipe.values()):
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if pid:
-                self._finish(child, os.waitstatus_to_exitcode(status))
-
-    def _finish(self, child: _Child, status: int) -> None:
-        self._listen(child)
-        with suppress(KeyError):
-            self._poll.unregister(child.pipe)
-        del self._by_pipe[child.pipe]
-        os.close(child.pipe)
-        self._ended(child.key, status, bytes(child.output))
 
 
 def _signal(leader: int, number: int) -> None:
