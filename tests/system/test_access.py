@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-import selectors
 import smtplib
 import socket
 import subprocess
@@ -14,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.crowd import CLIENTS, Crowd, many_addresses, many_descriptors
 from tests.support.daemon import Daemon, Home, running
 from tests.support.zone import Zone
 
 pytestmark = pytest.mark.system
 LIMIT_S = 60.0
-CLIENTS = 1000
 ZONE = """5.0.0.127.in-addr.arpa. PTR laptop.friend.example.
 laptop.friend.example. A 127.0.0.5
 *.1.127.in-addr.arpa. PTR liar.example.
@@ -160,63 +158,12 @@ def test_rules_that_cannot_be_used_refuse_to_start(home: Home) -> None:
         Daemon(home).start()
 
 
-class Crowd:
-    """Many clients at once, each from an address of its own; nobody may wait for ever."""
-
-    def __init__(self, port: int, addresses: list[str]) -> None:
-        self.said: dict[socket.socket, bytes] = {}
-        self.open: set[socket.socket] = set()
-        self._selector = selectors.DefaultSelector()
-        for address in addresses:
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.bind((address, 0))
-            sock.connect_ex(("127.0.0.1", port))
-            self._selector.register(sock, selectors.EVENT_READ)
-            self.said[sock] = b""
-            self.open.add(sock)
-
-    def wait(self, is_enough: Callable[[], bool]) -> None:
-        """Listen to all of them until it is enough."""
-        deadline = time.monotonic() + LIMIT_S
-        while not is_enough():
-            assert time.monotonic() < deadline, f"{len(self.open)} still there, {self.silent} have heard nothing"
-            for key, _ in self._selector.select(0.5):
-                sock = key.fileobj
-                assert isinstance(sock, socket.socket)
-                data = sock.recv(4096)
-                self.said[sock] += data
-                if not data:
-                    self.open.discard(sock)
-                    self._selector.unregister(sock)
-
-    @property
-    def silent(self) -> int:
-        """How many have heard nothing yet."""
-        return sum(1 for sock in self.open if not self.said[sock])
-
-    def those_told(self, code: bytes) -> list[socket.socket]:
-        """Those who were first told this."""
-        return [sock for sock, data in self.said.items() if data.startswith(code)]
-
-    def close(self) -> None:
-        """All of them."""
-        self._selector.close()
-        for sock in self.said:
-            sock.close()
-
-
 @pytest.mark.parametrize("rules", [":allow\n", "=.foe.example:deny\n:allow\n"], ids=["addresses", "names"])
 def test_a_thousand_clients_at_once_meet_the_limit_of_their_network_and_none_is_left_hanging(
     home: Home, rules: str
 ) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 6 * CLIENTS:
-        pytest.skip("too few descriptors")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * CLIENTS), hard))
-    networks = [f"127.1.{number}." for number in range(5)]
-    addresses = [f"{network}{number + 1}" for number in range(CLIENTS // 5) for network in networks]
-    with Zone(ZONE) as zone:
+    addresses = many_addresses()
+    with many_descriptors(), Zone(ZONE) as zone:
         home.write("control/nameservers", f"{zone.nameserver}\n")
         home.write("control/tcprules", rules)
         home.write("control/concurrencypernet", "90\n")
@@ -236,4 +183,3 @@ def test_a_thousand_clients_at_once_meet_the_limit_of_their_network_and_none_is_
             assert logged(daemon, "turned away: too many connections of this network")
             assert has_come(lambda: sum("closed: quit" in line for line in daemon.log) >= len(inside))
             assert relays(daemon, addresses[0]) == 553  # there is room again
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import smtplib
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.crowd import CLIENTS, Crowd, many_addresses, many_descriptors
 from tests.support.daemon import free_port, qmtwist, running
 from tests.support.hub import answer_of
 from tests.support.package_service import package, request
@@ -142,6 +145,30 @@ def test_no_lookup_comes_before_the_banner(hub: Hub) -> None:
             assert zone.queries == []
         os.unlink(f"{hub.town.path}/control/nameservers")
         hub.start()
+
+
+def test_a_thousand_qmtp_clients_meet_the_limit_of_their_network_and_none_is_left_hanging(hub: Hub) -> None:
+    """S213: 1,000 addresses in five networks; who is in has an answer, who is not is told so by the end."""
+    made = hub.town
+    hub.stop()
+    made.write("control/concurrencypernet", "90\n")
+    made.write("control/concurrencyqmtp", f"{CLIENTS}\n")
+    with many_descriptors():
+        hub.start()
+        crowd = Crowd(hub.ports["qmtp"], many_addresses(), package(b"z@elsewhere.example"))
+        try:
+            crowd.wait(lambda: crowd.silent == 0)
+            said = list(crowd.said.values())
+            assert (sum(each.startswith(b"66:Dsorry") for each in said), said.count(b"")) == (450, CLIENTS - 450)
+        finally:
+            crowd.close()
+    hub.wait_for_line("turned away: too many connections of this network")
+    deadline, answer = time.monotonic() + LIMIT_S, b""
+    while answer != b"K":  # until the 450 are gone
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        with contextlib.suppress(ConnectionError):
+            answer = letters(hub.ask("qmtp", package(b"joe@test.example"), "127.1.0.1"))
 
 
 # -- tcpserver
