@@ -23,8 +23,9 @@ from qmtwist.wire.package import (
 from qmtwist.wire.smtp import reply as replies
 
 from .dnsbl import KNOWN, inquire
+from .drafting import Drafting, environment_of
 from .listen import Door, Peer
-from .seams import Draft, Origin, Receipt
+from .seams import Origin, Receipt
 from .smtpclerk import Staff
 
 TOO_MANY_MESSAGES = b"Z" + replies.TOO_MANY_MESSAGES.text
@@ -47,7 +48,7 @@ class Caller(NamedTuple):
 NO_LISTS = Plan()
 
 
-class PackageClerk:
+class PackageClerk(Drafting):
     """Answers the events of one session that both protocols have. Made by the session's factory.
 
     `attach` says whom it wakes when an answer came later, and how it tells (inside an `except`) that it went wrong;
@@ -66,6 +67,7 @@ class PackageClerk:
         """`protocol` and `localhost` are words of the Received field; an empty `localhost`: our address. `lists` are
         asked about the client, unless its rule or its key says who it is.
         """
+        super().__init__(lambda: None, lambda: None)
         self._staff = staff
         self._core = core
         self._caller = caller
@@ -74,13 +76,8 @@ class PackageClerk:
         self._lists = lists
         self._inquiry = KNOWN
         self._is_pinned = False
-        self._draft: Draft | None = None  # open, and neither committed nor abandoned
-        self._transaction = 0  # an answer that belongs to an earlier one comes too late
         self._accepted = self._refusals = 0
         self._has_complained = False  # about this message
-        self._wake: Callable[[], None] = lambda: None
-        self._fail: Callable[[], None] = lambda: None
-        self.is_behind = False  # the queue asks for a pause
         self.is_waiting = False  # for somebody else's answer
         self.local = (b"unknown", 0)  # our end's address and port
 
@@ -132,13 +129,6 @@ class PackageClerk:
         self._inquiry.forget()
         self.abandon()
 
-    def abandon(self) -> None:
-        """Drop the message that is coming in, if there is one."""
-        draft, self._draft = self._draft, None
-        self.is_behind = False
-        if draft is not None:
-            draft.abandon()
-
     def note_end(self, reason: bytes) -> None:
         """Log why the session ended, unless that was its only message, which has its own line."""
         if reason == ANSWERED:
@@ -181,7 +171,9 @@ class PackageClerk:
         if not self._caller.door.take_message(peer.ip):
             return self.refuse(None, TOO_MANY_MESSAGES)
         program = peer.variables.get(b"QMAILQUEUE")
-        origin = Origin(b"from network", self._staff.uid, program, environment=self._environment())
+        origin = Origin(
+            b"from network", self._staff.uid, program, environment=environment_of(peer, self.local, self._localhost)
+        )
         try:
             self._draft = self._staff.intake.open(origin, self._drained)
         except MailError as trouble:
@@ -201,42 +193,11 @@ class PackageClerk:
             int(self._staff.clock.seconds()),
         )
 
-    def _environment(self) -> dict[bytes, bytes]:
-        """What a queue program inherits from tcpserver. (tcp-environ(5))"""
-        peer, here = self._caller.peer, self.local
-        environment = {b"PROTO": b"TCP", b"TCPREMOTEIP": peer.ip, b"TCPREMOTEPORT": b"%d" % peer.port}
-        environment |= {b"TCPLOCALIP": here[0], b"TCPLOCALPORT": b"%d" % here[1]}
-        if self._localhost:
-            environment[b"TCPLOCALHOST"] = self._localhost
-        return environment | dict(peer.variables)
-
-    def _write(self, data: bytes) -> None:
-        if self._draft is not None and not self._draft.write(data):
-            self.is_behind = True
-
-    def _drained(self) -> None:
-        if self.is_behind:
-            self.is_behind = False
-            self._wake()
-
     def _commit(self, event: MessageEnded) -> None:
-        draft, self._draft = self._draft, None
-        assert draft is not None
-        self.is_behind = False
         self.is_waiting = True
-        self._transaction += 1
-        transaction = self._transaction
+        self._hand_in(event.envelope, partial(self._committed, event))
 
-        def done(result: Receipt | MailError) -> None:
-            try:
-                self._committed(result, transaction, event)
-            except Exception:  # whoever commits has others to tell
-                self._fail()
-
-        draft.commit(event.envelope, done)
-
-    def _committed(self, result: Receipt | MailError, transaction: int, event: MessageEnded) -> None:
-        is_current = transaction == self._transaction
+    def _committed(self, event: MessageEnded, result: Receipt | MailError, is_current: bool) -> None:
         self.is_waiting = False
         if isinstance(result, Receipt):
             sender, recipients = event.envelope

@@ -31,8 +31,9 @@ from qmtwist.wire.smtp.server import ServerSession
 from .autoturn import AutoTurn
 from .clientnames import ClientNames
 from .dnsbl import Blocklists, inquire
+from .drafting import Drafting, environment_of
 from .listen import Door, Peer
-from .seams import Draft, Intake, Origin, Receipt, RecipientCheck
+from .seams import Intake, Origin, Receipt, RecipientCheck
 from .smtppolicy import SmtpPolicy
 
 REFUSAL_LINES = 20  # of one session in the log
@@ -58,15 +59,14 @@ class Staff(NamedTuple):
     turns: AutoTurn | None = None
 
 
-class Clerk:
+class Clerk(Drafting):
     """Answers the events of one session. Made by its `SmtpProtocol`.
 
     It calls `wake` when an answer came later, `fail` inside an `except` when that went wrong.
     """
 
-    __slots__ = ("_accepted", "_door", "_draft", "_fail", "_inquiry", "_name", "_peer", "_policy", "_refusals",
-                 "_rules", "_sender", "_serial", "_session", "_staff", "_transaction", "_wake", "is_behind",
-                 "local_ip", "local_port")  # fmt: skip
+    __slots__ = ("_accepted", "_door", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender",
+                 "_serial", "_session", "_staff", "local_ip", "local_port")  # fmt: skip
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class Clerk:
         wake: Callable[[], None],
         fail: Callable[[], None],
     ) -> None:
+        super().__init__(wake, fail)
         self._staff = staff
         self._policy = policy
         self._peer = peer
@@ -86,15 +87,10 @@ class Clerk:
         self._name = b"%s:%d" % (peer.ip, peer.port)
         self._session = session
         self._door = door
-        self._wake = wake
-        self._fail = fail
         self._rules = policy.rules(peer)
         self._sender = b""
-        self._draft: Draft | None = None  # open, and neither committed nor abandoned
-        self._transaction = 0  # an answer that belongs to an earlier one comes too late
         self._accepted = self._refusals = 0
         self._inquiry = inquire(staff.lists, policy.lists, peer.ip, peer.variables)
-        self.is_behind = False  # the queue asks for a pause
         self.local_ip, self.local_port = b"unknown", 0
 
     def serve(self, event: Served) -> None:
@@ -124,13 +120,6 @@ class Clerk:
         self._transaction += 1
         self._inquiry.forget()
         self.abandon()
-
-    def abandon(self) -> None:
-        """Drop the message that is coming in, if there is one."""
-        draft, self._draft = self._draft, None
-        self.is_behind = False
-        if draft is not None:
-            draft.abandon()
 
     def note_end(self, reason: bytes) -> None:
         """Log why the session ended."""
@@ -247,41 +236,14 @@ class Clerk:
         )
 
     def _environment(self) -> dict[bytes, bytes]:
-        """What qmail-smtpd's queue program inherits from tcpserver. (tcp-environ(5))"""
-        peer = self._peer
-        environment = {b"PROTO": b"TCP", b"TCPREMOTEIP": peer.ip, b"TCPREMOTEPORT": b"%d" % peer.port}
-        environment |= {b"TCPLOCALIP": self.local_ip, b"TCPLOCALPORT": b"%d" % self.local_port}
-        if self._policy.settings.localiphost:
-            environment[b"TCPLOCALHOST"] = self._policy.settings.localiphost
-        return environment | dict(peer.variables)
-
-    def _write(self, data: bytes) -> None:
-        if self._draft is not None and not self._draft.write(data):
-            self.is_behind = True
-
-    def _drained(self) -> None:
-        if self.is_behind:
-            self.is_behind = False
-            self._wake()
+        local = self.local_ip, self.local_port
+        return environment_of(self._peer, local, self._policy.settings.localiphost or b"")
 
     def _commit(self, event: MessageEnded) -> None:
-        draft, self._draft = self._draft, None
-        assert draft is not None
-        self.is_behind = False
-        self._transaction += 1
-        transaction = self._transaction
-        draft.write(event.data)
+        self._write(event.data)
+        self._hand_in(event.envelope, partial(self._committed, event))
 
-        def done(result: Receipt | MailError) -> None:
-            try:
-                self._committed(result, transaction, event)
-            except Exception:  # whoever commits has others to tell
-                self._fail()
-
-        draft.commit(event.envelope, done)
-
-    def _committed(self, result: Receipt | MailError, transaction: int, event: MessageEnded) -> None:
-        is_waiting = transaction == self._transaction
+    def _committed(self, event: MessageEnded, result: Receipt | MailError, is_waiting: bool) -> None:
         if isinstance(result, Receipt):
             sender, recipients = event.envelope
             self._accepted += 1
