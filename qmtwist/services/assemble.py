@@ -99,6 +99,7 @@ class MailService(Service):
         self.settings = self._load()
         account = gate.whom_root_becomes(self.home)
         self._uid = account.uid if account else os.getuid()
+        self._is_for_all = account is not None
         self._owner = (self._uid, account.gid if account else os.getgid())
         self._make_objects({self._uid, 0})
         layout = self.queue.layout
@@ -242,8 +243,10 @@ class MailService(Service):
         self.queue.use_bounce_intake(self.intake)
         try:
             self._ports.append(injection.listen(self.reactor, self.queue.layout.socket, self._injection))
+            if self._is_for_all:
+                self._ports += injection.listen_for_users(self.reactor, self.home, self._injection)
         except OSError as error:  # local programs write queue files then
-            self.telemetry.notice("warning", f"unable to open lock/injection: {error}")
+            self.telemetry.notice("warning", f"unable to open the injection socket: {error}")
         reactions: dict[int, Callable[[], None]] = {
             signal.SIGHUP: self.reread,
             signal.SIGALRM: self.queue.manager.all_due,

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.store.queue.invoker import invoker, special_invokers
+from qmtwist.store.queue.layout import public_socket
 from qmtwist.wire import injection
 from qmtwist.wire.injection import Event, Introduced, MessagePiece, QueueAsked, Refused, Reply, ServerSession, Submitted
 
@@ -228,3 +229,19 @@ def listen(reactor: IReactorUNIX, path: str, factory: InjectionFactory, mode: in
         path = f"/proc/self/fd/{descriptor}/{name}"
     port: IListeningPort = reactor.listenUNIX(path, factory, 50, mode, False)
     return port
+
+
+def listen_for_users(reactor: IReactorUNIX, home: str, factory: InjectionFactory) -> list[IListeningPort]:
+    """The socket of a server that root started, whose queue directory users cannot enter; none without its directory.
+
+    The kernel tells who they are. Until setup has made the directory they run qmail-queue, which is set-uid.
+
+    :raises OSError: it cannot be made there.
+    """
+    path = public_socket(home)
+    try:
+        if os.stat(os.path.dirname(path)).st_uid != os.geteuid():
+            return []
+    except FileNotFoundError:
+        return []
+    return [listen(reactor, path, factory, 0o666)]

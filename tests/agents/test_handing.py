@@ -28,13 +28,15 @@ class Server(threading.Thread):
     With `greeting` it says only that; with `patience` it hangs up after so many pieces of the message.
     """
 
-    def __init__(self, home: Path, answer: Reply, greeting: bytes = b"", patience: int = 1 << 30) -> None:
+    def __init__(
+        self, home: Path, answer: Reply, greeting: bytes = b"", patience: int = 1 << 30, place: str = "queue/lock"
+    ) -> None:
         super().__init__(daemon=True)
-        (home / "queue" / "lock").mkdir(parents=True)
+        (home / place).mkdir(parents=True)
         self.message, self.envelope, self.uid = b"", b"", -1
         self._answer, self._greeting, self._patience = answer, greeting, patience
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(home / "queue" / "lock" / "injection"))
+        self._listener.bind(str(home / place / "injection"))
         self._listener.listen(1)
         self._listener.settimeout(LIMIT_S)
         self.is_submitted = False
@@ -89,8 +91,10 @@ def short_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serve(home: Path) -> Iterator[Serve]:
     servers: list[Server] = []
 
-    def start(answer: Reply = QUEUED, greeting: bytes = b"", patience: int = 1 << 30) -> Server:
-        server = Server(home, answer, greeting, patience)
+    def start(
+        answer: Reply = QUEUED, greeting: bytes = b"", patience: int = 1 << 30, place: str = "queue/lock"
+    ) -> Server:
+        server = Server(home, answer, greeting, patience, place)
         servers.append(server)
         server.start()
         return server
@@ -112,6 +116,13 @@ def test_the_server_gets_message_and_envelope_and_no_program_runs(home: Path, se
     assert server.message == b"Subject: a\n\n" + body
     assert server.envelope == repr(ENVELOPE).encode()
     assert server.uid == os.getuid()
+
+
+def test_the_socket_for_everybody_is_tried_where_the_queue_cannot_be_entered(home: Path, serve: Serve) -> None:
+    server = serve(place="run")
+    assert submit(str(home), [b"x"], ENVELOPE, ENVIRON).text == b""
+    server.join(LIMIT_S)
+    assert server.message == b"x"
 
 
 @pytest.mark.parametrize(

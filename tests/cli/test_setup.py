@@ -41,7 +41,7 @@ def control(home: str, name: str) -> str:
 def test_a_home_has_exactly_the_usual_directories_and_names(tmp_path: Path) -> None:
     home = str(tmp_path / "mail" / "home")
     assert run(home, "--host", "dolphin.example.com") == 0
-    assert sorted(os.listdir(home)) == ["alias", "bin", "boot", "control", "doc", "man", "queue", "users"]
+    assert sorted(os.listdir(home)) == ["alias", "bin", "boot", "control", "doc", "man", "queue", "run", "users"]
     assert [control(home, name) for name in ("me", "locals", "rcpthosts")] == ["dolphin.example.com\n"] * 3
     assert [control(home, name) for name in ("defaultdomain", "plusdomain")] == ["example.com\n"] * 2
     assert control(home, "defaultdelivery") == "./Mailbox\n"

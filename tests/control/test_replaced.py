@@ -54,3 +54,13 @@ def test_a_watch_sees_a_program_that_is_put_in_place_later(home: str) -> None:
     assert watch.is_replaced()
     path.write_bytes(launcher)
     assert not watch.is_replaced()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_the_set_uid_form_is_ours_though_its_users_cannot_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "qmail-queue"
+    for size, mode, expected in ((900, 0o4111, True), (900, 0o111, False), (30_000, 0o4111, False)):
+        path.write_bytes(bytes(size))
+        path.chmod(mode)
+        assert is_ours(str(path)) == expected
+        path.unlink()

@@ -4,8 +4,8 @@
     qmtwist setup --null-client --hub HOST[:PORT][/tls[:POLICY]] [--hub ...] [--home DIR] [--host FULL.HOST.NAME]
 
 Makes everything a mail server needs below DIR (default: QMTWIST_HOME, else /var/qmail): alias bin boot control doc man
-queue users. Run it again whenever you like: it adds what is missing, renews the programs in bin, and never changes a
-control file, an alias or a program of another maker. alias, control, queue and users may be symbolic links.
+queue run users. Run it again whenever you like: it adds what is missing, renews the programs in bin, and never changes
+a control file, an alias or a program of another maker. alias, control, queue and users may be symbolic links.
 
 --host     the full name of this host. control/me, locals, rcpthosts, defaultdomain and plusdomain are written from it
            where they do not exist. Without it the name is looked up, unless control/me is there already.

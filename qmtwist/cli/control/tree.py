@@ -16,7 +16,7 @@ from qmtwist.store.queue.layout import SPLIT, SPLIT_DIRECTORIES
 from .accounts import Accounts
 
 NULL_CLIENT_TOP = ("bin", "control", "doc", "man")
-TOP = ("alias", "bin", "boot", "control", "doc", "man", "queue", "users")
+TOP = ("alias", "bin", "boot", "control", "doc", "man", "queue", "run", "users")
 TCPTO_BYTES = 1024
 TCPTO6_BYTES = 2048
 
@@ -77,11 +77,14 @@ def is_lent(home: str, accounts: Accounts) -> bool:
 def entries(is_null_client: bool = False) -> list[Entry]:
     """The whole tree, parents first. (spec of modes: qmail's hier.c)"""
     top = NULL_CLIENT_TOP if is_null_client else TOP
-    tree = [Entry(name, "", "directory", 0o755, is_fixed=False) for name in top if name not in ("alias", "queue")]
+    tree = [
+        Entry(name, "", "directory", 0o755, is_fixed=False) for name in top if name not in ("alias", "queue", "run")
+    ]
     tree += [Entry("man", f"man{section}", "directory", 0o755, is_fixed=False) for section in (1, 5, 7, 8)]
     if is_null_client:
         return tree
     tree.append(Entry("alias", "", "directory", 0o2755, "alias"))
+    tree.append(Entry("run", "", "directory", 0o755, "qmailq"))
     tree.append(Entry("queue", "", "directory", 0o750, "qmailq"))
     for name, mode, user in (
         ("pid", 0o700, "qmailq"),
