@@ -9,9 +9,10 @@ from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import NoReturn
 from qmtwist.store.maildrop import Maildrop, open_maildrop, unique_name
 from qmtwist.store.signals import signal
-from qmtwist.wire.pop3 import OK, Hangup, Quit, Retrieve, Transaction
+from qmtwist.wire.pop3 import OK, Quit, Retrieve, Transaction
 from qmtwist.wire.pop3_command import CommandReader
 from qmtwist.wire.pop3_login import REFUSED, Credentials, Login
+from qmtwist.wire.pop3_phase import Hangup
 from qmtwist.wire.session import NEED_DATA
 
 from . import checkpassword

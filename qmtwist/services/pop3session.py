@@ -16,9 +16,10 @@ from zope.interface import implementer
 from qmtwist.control.settings import PopSettings
 from qmtwist.logbook import pop3 as logbook
 from qmtwist.mail.errors import MailError, Permanent
-from qmtwist.wire.pop3 import OK, Flush, Hangup, Quit, Retrieve, Transaction
+from qmtwist.wire.pop3 import OK, Quit, Retrieve, Transaction
 from qmtwist.wire.pop3_command import CommandReader
 from qmtwist.wire.pop3_login import REFUSED, Credentials, Login
+from qmtwist.wire.pop3_phase import Flush, Hangup
 from qmtwist.wire.session import NEED_DATA, Pause
 
 from .listen import Peer

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from qmtwist.mail.shapes import Callable, NamedTuple, Sequence
 
-from .pop3_command import CommandReader, leading_number, split_command
+from .pop3_command import CommandReader, leading_number
 from .pop3_message import MessageEncoder
-from .session import NEED_ANSWER, NEED_DATA, Pause
+from .pop3_phase import SYNTAX, Flush, Hangup, Phase
+from .session import Pause
 
 OK = b"+OK \r\n"  # the blank belongs to it: monitoring scripts look for it
-SYNTAX = b"-ERR syntax error\r\n"
-TOO_LONG = b"-ERR command line too long\r\n"
 UNIMPLEMENTED = b"-ERR unimplemented\r\n"
 NOT_FOUND = b"-ERR unable to open that message\r\n"
 NOT_DELETED = b"-ERR unable to unlink all deleted messages\r\n"
@@ -23,7 +22,6 @@ CAPABILITIES = (
     b"+OK \r\nTOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nPIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION qmtwist\r\n.\r\n"
 )
 
-OUTPUT_LIMIT_BYTES = 32 * 1024  # answers gathered before they are handed out
 _WORD = 1 << 64
 _UID_BYTES = bytes(range(0x21, 0x7F))
 
@@ -39,14 +37,6 @@ class Quit(NamedTuple):
     """The client has said QUIT: delete these messages (positions from 0, ascending) and let go of the mailbox."""
 
     deletions: tuple[int, ...]
-
-
-class Flush(NamedTuple):
-    """Many answers have come together: write them, and go on when the client has read them."""
-
-
-class Hangup(NamedTuple):
-    """The session is over: write the output and close."""
 
 
 Event = Retrieve | Quit | Flush | Hangup | Pause
@@ -65,54 +55,30 @@ def unique_id(name: bytes) -> bytes:
     return sha256(name).hexdigest().encode()
 
 
-class Transaction:
+class Transaction(Phase):
     """The transaction phase over a mailbox that was listed once. Made after login; lives as long as the connection.
 
     `sizes` in bytes and `names` (file names up to the colon) are in the order of the message numbers. RETR, TOP and
     QUIT become events, and commands behind them wait for `retrieved`, `missing` or `left`.
     """
 
+    unknown = UNIMPLEMENTED
+    limit_bytes = 32 * 1024
+
     def __init__(
         self, commands: CommandReader, sizes: Sequence[int], names: Sequence[bytes], is_classic: bool = False
     ) -> None:
-        self._commands = commands
+        super().__init__(commands, is_classic)
         self._sizes = sizes
         self._names = names
-        self._is_classic = is_classic
         self._deleted: set[int] = set()
         self._last = 0
-        self._output: list[bytes] = []
-        self._output_bytes = 0
-        self._is_waiting = False
-        self._is_over = False
         self.retrievals = 0  # messages sent whole or in part, for the log
-
-    def receive(self, data: bytes) -> None:
-        """Take what was read from the client."""
-        self._commands.receive(data)
 
     def next_event(self) -> Event:
         """What is to be done now; simple commands are answered on the way, see `take_output`."""
-        while not self._is_waiting:
-            if self._is_over:
-                return Hangup()
-            if self._output_bytes > OUTPUT_LIMIT_BYTES:
-                return Flush()
-            line = self._commands.next_line()
-            if line is None:
-                return NEED_DATA
-            event = self._obey(line)
-            if event is not None:
-                self._is_waiting = True
-                return event
-        return NEED_ANSWER
-
-    def take_output(self) -> bytes:
-        """The answers that have come together since the last call."""
-        output = b"".join(self._output)
-        self._output.clear()
-        self._output_bytes = 0
-        return output
+        event: Event = self._next()
+        return event
 
     def encoder(self, asked: Retrieve) -> MessageEncoder:
         """What turns the message that was asked for into the answer, which begins with `OK`."""
@@ -140,30 +106,6 @@ class Transaction:
     def is_deleted(self, index: int) -> bool:
         """Whether the message is marked as deleted."""
         return index in self._deleted
-
-    def eof(self) -> None:
-        """The client has ended without QUIT: nothing is deleted."""
-        self._is_over = True
-
-    def _say(self, answer: bytes) -> None:
-        self._output.append(answer)
-        self._output_bytes += len(answer)
-
-    def _obey(self, line: bytes) -> Retrieve | Quit | None:
-        if self._commands.is_too_long:
-            self._say(TOO_LONG)
-            return None
-        if b"\0" in line:
-            if not self._is_classic:
-                self._say(SYNTAX)
-                return None
-            line = line.partition(b"\0")[0]  # qmail's strings end there
-        verb, argument = split_command(line)
-        action = _ACTIONS.get(verb)
-        if action is None or (self._is_classic and verb == b"CAPA"):
-            self._say(UNIMPLEMENTED)
-            return None
-        return action(self, argument)
 
     def _message(self, argument: bytes) -> int | None:
         """The index of the message that an argument names; None: refused, and said so."""
@@ -241,7 +183,7 @@ class Transaction:
         return Quit(tuple(sorted(self._deleted)))
 
 
-_ACTIONS: dict[bytes, Callable[[Transaction, bytes], Retrieve | Quit | None]] = {
+Transaction.actions = {
     b"STAT": Transaction._stat,
     b"LIST": Transaction._list,
     b"UIDL": Transaction._uidl,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.shapes import Callable, NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 
-from .pop3 import CAPABILITIES, OK, SYNTAX, TOO_LONG, Flush, Hangup
-from .pop3_command import CommandReader, split_command
-from .session import NEED_ANSWER, NEED_DATA, Pause
+from .pop3 import CAPABILITIES, OK
+from .pop3_command import CommandReader
+from .pop3_phase import SYNTAX, Flush, Hangup, Phase
+from .session import Pause
 
 REFUSED = b"-ERR authorization failed\r\n"
-_OUTPUT_LIMIT_BYTES = 4096
 
 
 class Credentials(NamedTuple):
@@ -26,50 +26,27 @@ class Credentials(NamedTuple):
 Event = Credentials | Flush | Hangup | Pause
 
 
-class Login:
+class Login(Phase):
     """The phase before the mailbox is open. Made per connection; the greeting is its first output.
 
     `challenge` with its angle brackets is shown in the greeting and makes APOP possible; None: APOP is not offered.
     Commands behind PASS or APOP wait for `accepted` or `refused`.
     """
 
+    unknown = b"-ERR authorization first\r\n"
+    limit_bytes = 4096
+
     def __init__(
         self, commands: CommandReader, challenge: bytes | None, host: bytes = b"", is_classic: bool = False
     ) -> None:
-        self._commands = commands
-        self._is_classic = is_classic
+        super().__init__(commands, is_classic)
         self._user: bytes | None = None
         self._output = [b"+OK %s\r\n" % (b"%s POP3 service" % host if challenge is None else challenge)]
-        self._output_bytes = 0
-        self._is_waiting = False
-        self._is_over = False
-
-    def receive(self, data: bytes) -> None:
-        """Take what was read from the client."""
-        self._commands.receive(data)
 
     def next_event(self) -> Event:
         """What is to be done now; simple commands are answered on the way, see `take_output`."""
-        while not self._is_waiting:
-            if self._is_over:
-                return Hangup()
-            if self._output_bytes > _OUTPUT_LIMIT_BYTES:
-                return Flush()
-            line = self._commands.next_line()
-            if line is None:
-                return NEED_DATA
-            event = self._obey(line)
-            if event is not None:
-                self._is_waiting = True
-                return event
-        return NEED_ANSWER
-
-    def take_output(self) -> bytes:
-        """The answers that have come together since the last call."""
-        output = b"".join(self._output)
-        self._output.clear()
-        self._output_bytes = 0
-        return output
+        event: Event = self._next()
+        return event
 
     def accepted(self) -> None:
         """The name is proved and the mailbox open: the next phase goes on with the same CommandReader."""
@@ -81,30 +58,6 @@ class Login:
         self._is_over = is_last
         self._user = None
         self._say(answer)
-
-    def eof(self) -> None:
-        """The client has ended."""
-        self._is_over = True
-
-    def _say(self, answer: bytes) -> None:
-        self._output.append(answer)
-        self._output_bytes += len(answer)
-
-    def _obey(self, line: bytes) -> Credentials | None:
-        if self._commands.is_too_long:
-            self._say(TOO_LONG)
-            return None
-        if b"\0" in line:
-            if not self._is_classic:
-                self._say(SYNTAX)
-                return None
-            line = line.partition(b"\0")[0]  # qmail's strings end there
-        verb, argument = split_command(line)
-        action = _ACTIONS.get(verb)
-        if action is None or (self._is_classic and verb == b"CAPA"):
-            self._say(b"-ERR authorization first\r\n")
-            return None
-        return action(self, argument)
 
     def _name(self, argument: bytes) -> None:
         if argument:
@@ -138,7 +91,7 @@ class Login:
         self._say(OK)
 
 
-_ACTIONS: dict[bytes, Callable[[Login, bytes], Credentials | None]] = {
+Login.actions = {
     b"USER": Login._name,
     b"PASS": Login._password,
     b"APOP": Login._apop,

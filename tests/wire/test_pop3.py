@@ -4,19 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.wire.pop3 import (
-    CAPABILITIES,
-    OK,
-    OUTPUT_LIMIT_BYTES,
-    Flush,
-    Hangup,
-    Quit,
-    Retrieve,
-    Transaction,
-    unique_id,
-)
+from qmtwist.wire.pop3 import CAPABILITIES, OK, Quit, Retrieve, Transaction, unique_id
 from qmtwist.wire.pop3_command import CommandReader, leading_number
 from qmtwist.wire.pop3_message import MessageEncoder
+from qmtwist.wire.pop3_phase import Flush, Hangup
 from qmtwist.wire.session import NEED_ANSWER, NEED_DATA
 
 MESSAGES = [b"Subject: one\n\nline1\nline2\n", b"Subject: two\n\n.dot\n", b"no end"]
@@ -160,7 +151,7 @@ def test_many_answers_are_handed_out_in_parts() -> None:
     core = session()
     core.receive(b"LIST\r\n" * 3000)
     assert isinstance(core.next_event(), Flush)
-    assert OUTPUT_LIMIT_BYTES < len(core.take_output()) < OUTPUT_LIMIT_BYTES + 100
+    assert core.limit_bytes < len(core.take_output()) < core.limit_bytes + 100
 
 
 @pytest.mark.parametrize("length", [999, 1000, 1001])

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from qmtwist.wire.pop3 import CAPABILITIES, OK, Hangup
+from qmtwist.wire.pop3 import CAPABILITIES, OK
 from qmtwist.wire.pop3_command import CommandReader
 from qmtwist.wire.pop3_login import REFUSED, Credentials, Login
+from qmtwist.wire.pop3_phase import Hangup
 from qmtwist.wire.session import NEED_ANSWER, NEED_DATA
 
 CHALLENGE = b"<7.1000@pop.example.org>"
