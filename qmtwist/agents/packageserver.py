@@ -6,13 +6,10 @@ is a message given up that the queue program has been given completely.
 
 from __future__ import annotations
 
-import os
-import select
 import time
 
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Mapping
-from qmtwist.mail.trace import smtp_received
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules
 from qmtwist.wire.package import (
@@ -30,29 +27,25 @@ from qmtwist.wire.package import (
 from qmtwist.wire.qmtpserver import QmtpServer
 from qmtwist.wire.session import Pause
 
-from .submit import Submission
+from .stdio import Gone, Stdio
 
 SESSION_S = 3600
 NO_RESOURCES = 111
 NO_RELAY = b"Dsorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"
 QUEUE_FAILURE = b"Zqqt failure (#4.3.0)"
-_READ_BYTES = 65536
 
 
-class Conversation:
+class Conversation(Stdio):
     """One connection. Made by a program for its descriptors 0 and 1, and lives as long as the process."""
 
     def __init__(
         self, home: str, environ: Mapping[bytes, bytes], session: PackageSession, protocol: bytes, timeout_s: int
     ) -> None:
         """`protocol` is its word in the Received field; `timeout_s` is how long we wait for one thing of the client."""
-        self._home = home
-        self._environ = environ
+        super().__init__(home, environ, timeout_s)
         self._session = session
         self._protocol = protocol
-        self._timeout_s = timeout_s
         self._deadline = time.monotonic() + SESSION_S
-        self._submission: Submission | None = None
 
     def run(self) -> int:
         """Until the end; the exit status: 0 when the client ended or is gone, 100 when it broke the protocol, 111."""
@@ -93,21 +86,10 @@ class Conversation:
     # -- the queue program
 
     def _open(self) -> None:
-        environ = self._environ
         try:
-            self._submission = Submission(self._home, environ)
+            self._submit(self._protocol, None)
         except OSError:
             return self._session.refuse(QUEUE_FAILURE)
-        received = smtp_received(
-            self._protocol,
-            environ.get(b"TCPREMOTEHOST", b"unknown"),
-            environ.get(b"TCPREMOTEIP", b"unknown"),
-            environ.get(b"TCPREMOTEINFO"),
-            None,
-            environ.get(b"TCPLOCALHOST") or environ.get(b"TCPLOCALIP") or b"unknown",
-            int(time.time()),
-        )
-        self._submission.write(received)
         return self._session.go_ahead()
 
     def _finish(self, event: MessageEnded) -> None:
@@ -119,39 +101,14 @@ class Conversation:
         else:
             self._session.stored(int(time.time()), result.qp)
 
-    def _abandon(self) -> None:
-        submission, self._submission = self._submission, None
-        if submission is not None:
-            submission.abandon()
-
     # -- the descriptors
 
     def _wait_s(self) -> float:
         return max(0.0, min(self._timeout_s, self._deadline - time.monotonic()))
 
     def _read(self) -> None:
-        """:raises TimeoutError: nothing came, or the hour is over.
-        :raises Gone: the connection is lost.
-        """
-        if not select.select([0], [], [], self._wait_s())[0]:
-            raise TimeoutError
-        try:
-            data = os.read(0, _READ_BYTES)
-        except OSError:
-            raise Gone from None
+        data = self._receive()
         return self._session.receive(data) if data else self._session.eof()
-
-    def _write(self, data: bytes) -> None:
-        """:raises TimeoutError: the client does not read, or the hour is over.
-        :raises Gone: the connection is lost.
-        """
-        while data:
-            if not select.select([], [1], [], self._wait_s())[1]:
-                raise TimeoutError
-            try:
-                data = data[os.write(1, data) :]
-            except OSError:
-                raise Gone from None
 
 
 class QmtpConversation(Conversation):
@@ -185,7 +142,3 @@ class QmtpConversation(Conversation):
         except OSError as trouble:
             raise Malformed(str(trouble)) from None
         return session.accept(address) if is_ours else session.refuse(NO_RELAY)
-
-
-class Gone(Exception):
-    """The client is gone."""

@@ -34,15 +34,13 @@ tcp-environ(5), qmail-control(5), qmail-queue(8)
 from __future__ import annotations
 
 import os
-import select
 import time
 
-from qmtwist.agents.submit import Submission
+from qmtwist.agents.stdio import Gone, Stdio
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Mapping
-from qmtwist.mail.trace import smtp_received
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules
 from qmtwist.store.interfaces import own_addresses
@@ -64,7 +62,6 @@ from qmtwist.wire.smtp.events import (
 from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
-READ_BYTES = 65536
 RELAY_WARNING = b"qmail-smtpd: warning: no control/rcpthosts: anybody can relay through this host\n"
 
 
@@ -125,19 +122,16 @@ def read_rules(home: str, environ: Mapping[bytes, bytes]) -> RelayRules:
     return relay.with_variables(rules, environ)
 
 
-class Conversation:
+class Conversation(Stdio):
     """Pumps between descriptors 0 and 1, the session and the queue program. Lives as long as the connection."""
 
     def __init__(
         self, home: str, environ: Mapping[bytes, bytes], terms: Terms, rules: RelayRules, timeout_s: int
     ) -> None:
-        self._home = home
-        self._environ = environ
+        super().__init__(home, environ, timeout_s)
         self._rules = rules
-        self._timeout_s = timeout_s
         self._session = ServerSession(terms)
         self._sender = b""
-        self._submission: Submission | None = None
 
     def run(self) -> int:
         """Until the end; 0 after QUIT."""
@@ -153,7 +147,7 @@ class Conversation:
                     self._read()
                 else:
                     self._serve(event)
-        except (OSError, TimeoutError):  # the client is gone
+        except (Gone, OSError):  # the client is gone, or does not read
             return 1
         finally:
             self._abandon()
@@ -197,23 +191,11 @@ class Conversation:
     # -- the queue program
 
     def _open(self) -> None:
-        environ, session = self._environ, self._session
-        remote_host = environ.get(b"TCPREMOTEHOST", b"unknown")
-        helo = session.helo
-        received = smtp_received(
-            b"SMTP",
-            remote_host,
-            environ.get(b"TCPREMOTEIP", b"unknown"),
-            environ.get(b"TCPREMOTEINFO"),
-            None if helo is None or helo.lower() == remote_host.lower() else helo,
-            environ.get(b"TCPLOCALHOST") or environ.get(b"TCPLOCALIP") or b"unknown",
-            int(time.time()),
-        )
+        session = self._session
         try:
-            self._submission = Submission(self._home, environ)
+            self._submit(b"SMTP", session.helo)
         except OSError:
             return session.refuse(replies.QUEUE_FAILURE)
-        self._submission.write(received)
         return session.go_ahead()
 
     def _finish(self, event: MessageEnded) -> None:
@@ -228,25 +210,12 @@ class Conversation:
         else:
             self._session.stored(int(time.time()), result.qp)
 
-    def _abandon(self) -> None:
-        submission, self._submission = self._submission, None
-        if submission is not None:
-            submission.abandon()
-
-    # -- the descriptors
-
     def _read(self) -> None:
-        if not select.select([0], [], [], self._timeout_s)[0]:
+        try:
+            data = self._receive()
+        except TimeoutError:
             return self._session.abort(replies.TIMEOUT, b"timeout")
-        data = os.read(0, READ_BYTES)
         return self._session.receive(data) if data else self._session.eof()
-
-    def _write(self, data: bytes) -> None:
-        """:raises TimeoutError: the client does not read."""
-        while data:
-            if not select.select([], [1], [], self._timeout_s)[1]:
-                raise TimeoutError
-            data = data[os.write(1, data) :]
 
 
 class Trouble(Exception):
