@@ -11,33 +11,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import privately
 from tests.support.apart import play_apart
 from tests.support.daemon import Daemon, Home, running
+from tests.support.ownaccounts import ALICE, BOB, make
 from tests.support.processes import tree
 
 pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 LIMIT_S = 20.0
-ALICE, BOB = 61_001, 61_002
 SECRET_WORDS = "bobs-diary"
-
-
-def make(directory: str) -> Home:
-    """A home with qmail's accounts, and two users with accounts of their own."""
-    home = Home(directory)
-    people = [
-        privately.Account("alice", ALICE, ALICE, home.directory("alice")),
-        privately.Account("bob", BOB, BOB, home.directory("bob")),
-    ]
-    accounts = [*privately.mail_accounts(home.path), *people]
-    privately.add_accounts(directory, accounts, {**privately.MAIL_GROUPS, "alice": ALICE, "bob": BOB})
-    home.make()
-    for user, uid in (("alice", ALICE), ("bob", BOB)):
-        for path, _, names in os.walk(home.directory(user)):
-            for found in (path, *(f"{path}/{name}" for name in names)):
-                os.chown(found, uid, uid)
-    os.unlink(f"{home.path}/users/cdb")  # everybody by the password file
-    return home
 
 
 def instruct(home: Home, user: str, text: str, uid: int, extension: str = "") -> None:

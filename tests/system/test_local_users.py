@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.apart import play_apart
 from tests.support.daemon import Daemon, running
-from tests.system.test_faults_privilege import ALICE, BOB, make
+from tests.support.ownaccounts import ALICE, BOB, make
 
 pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
