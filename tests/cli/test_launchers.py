@@ -119,3 +119,22 @@ def test_set_uid_is_refused_if_others_could_change_what_runs(open_directory: str
     os.chown(f"{open_directory}/lib/qmtwist/__init__.py", 0, 0)
     os.chmod(f"{open_directory}/lib", 0o777)
     assert "can be written by others" in launchers.setuid_obstacle(open_directory, command)
+
+
+def test_the_package_is_compiled_for_those_who_may_not_write_there(tmp_path: Path) -> None:
+    package = tmp_path / "qmtwist"
+    (package / "cli").mkdir(parents=True)
+    for name in ("__init__.py", "cli/__init__.py", "cli/probe.py"):
+        (package / name).write_text("x = 1\n")
+    launchers.compile_package(str(package))
+    suffix = f".{sys.implementation.cache_tag}.pyc"
+    assert [path.name for path in sorted(package.rglob("*.pyc"))] == [f"__init__{suffix}"] * 2 + [f"probe{suffix}"]
+
+
+def test_a_launcher_is_short_and_no_program_scans_for_packages(tmp_path: Path) -> None:
+    launchers.write_launchers(str(tmp_path))
+    for path in (tmp_path / "bin").iterdir():
+        lines = path.read_bytes().splitlines()
+        if lines[0].startswith(b"#!"):
+            assert len(lines) <= 7
+            assert b"-IS" in lines[0] + lines[1]

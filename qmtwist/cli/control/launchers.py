@@ -82,6 +82,15 @@ def unreadable_package(paths: list[str]) -> str:
     return ""
 
 
+def compile_package(package: str | None = None) -> None:
+    """Compile all our modules if the package is ours to write in: its users, who may not, would do it at each start."""
+    package = package or os.path.join(package_paths()[0], "qmtwist")
+    if os.stat(package).st_uid == os.geteuid() and os.access(package, os.W_OK):
+        import compileall
+
+        compileall.compile_dir(package, quiet=2)
+
+
 # -- the two forms
 
 

@@ -234,6 +234,7 @@ class Setup:
     # -- programs and texts
 
     def _programs(self) -> None:
+        launchers.compile_package()
         done = launchers.write_launchers(self.home)
         if done.made:
             print(f"made {len(done.made)} programs in {self.home}/bin")
