@@ -7,7 +7,7 @@ _UNQUOTED = bytes(byte for byte in range(33, 127) if byte not in b'"(),:;<>@[\\]
 
 LIMIT_BYTES = 899  # of an address that SMTP servers of our kind take (qmail-smtpd)
 _CONTROLS = bytes([*range(32), 127])
-_NEVER_IN_DOMAINS = b" <>"
+_NEVER_IN_DOMAINS = b' <>"\\'
 
 
 def split(address: bytes) -> tuple[bytes, bytes | None]:
@@ -47,7 +47,7 @@ def quote(address: bytes) -> bytes:
 
 
 def is_sendable(address: bytes) -> bool:
-    r"""Whether MAIL and RCPT can name it: controls would end the command, brackets or blanks in a domain the address.
+    r"""Whether MAIL and RCPT can name it: controls would end the command, others in a domain the address.
 
     >>> is_sendable(b"a b@host"), is_sendable(b"a@b c"), is_sendable(b"a\n@host"), is_sendable(b"a" * 900)
     (True, False, False, False)

@@ -132,7 +132,7 @@ class _Lexer:
             if stop == len(data):
                 if not self._is_tolerant:
                     raise Malformed("unterminated quote, literal or comment in address list", "5.1.3")
-                break
+                return Token(kind, bytes(text.rstrip(b"\r\n")))
             if data[stop] == _BACKSLASH:
                 text += data[self._at : self._at + 1]
                 self._at += 1
@@ -153,7 +153,9 @@ class _Lexer:
         """The rest of an atom, from its first backslash on."""
         data = self._data
         while data[self._at : self._at + 1] == b"\\":
-            text += data[self._at + 1 : self._at + 2]
+            escaped = data[self._at + 1 : self._at + 2]
+            # a line end must not be written before anything but a blank, and what follows this one is another token
+            text += b"" if escaped in (b"\r", b"\n") else escaped
             self._at += 2
             stop = self._stop(_ATOM_STOPS)
             text += data[self._at : stop]

@@ -313,8 +313,8 @@ def _check_count(recipients: int) -> None:
 
 def _envelope(address: bytes) -> bytes:
     """An address as the envelope has it: no NUL can be in one, so it is cut there."""
-    address = address.partition(b"\0")[0]
-    if not is_sendable(address):
+    address, nul, _ = address.partition(b"\0")
+    if not is_sendable(address) or (nul and not address):
         shown = address[:_SHOWN_BYTES].translate(_VISIBLE)
         raise Unparsable(b"address too long or with a character that cannot be sent: %s (#5.1.3)\n" % shown)
     return address

@@ -139,6 +139,16 @@ def test_what_only_a_backslash_made_a_word_is_quoted_when_written(text: bytes) -
     assert tokens[0].kind == QUOTED and tokenize(format_tokens(tokens)) == tokens
 
 
+@pytest.mark.parametrize("text", [b"a\\\n", b"a\\\n b", b"\\\r\n", b"a\\\r", b"\\\n\\\n,b"])
+def test_a_line_end_behind_a_backslash_never_begins_a_line_of_its_own(text: bytes) -> None:
+    written = format_tokens(tokenize(b"From: " + text))
+    assert written.count(b"\n") == 1 and b"\r" not in written
+
+
+def test_what_a_tolerant_reader_closes_ends_before_the_line_end() -> None:
+    assert tokenize(b'"open\r\n', is_tolerant=True) == [Token(QUOTED, b"open")]
+
+
 texts = st.binary(max_size=12)
 words = st.one_of(
     st.builds(Token, st.sampled_from([QUOTED, LITERAL, COMMENT]), texts),

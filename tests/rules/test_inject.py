@@ -198,13 +198,15 @@ def test_every_envelope_address_can_be_said_in_smtp(text: bytes) -> None:
     assert all(is_sendable(address) for address in (result.sender, *result.recipients))
 
 
-@pytest.mark.parametrize("address", [b'"a\tb"@h', b'a@"b c"', b'a@"<b>"', b"x" * 900 + b"@h"])
+@pytest.mark.parametrize("address", [b'"a\tb"@h', b'a@"b c"', rb'a@"b\\c"', rb"a@b\"c", b'a@"<b>"', b"x" * 900 + b"@h"])
 def test_an_address_that_smtp_cannot_name_is_refused(address: bytes) -> None:
     with pytest.raises(Unparsable):
         done(b"To: fine@h.x, " + address + b"\n")
 
 
-def test_a_nul_ends_an_address() -> None:
+def test_a_nul_ends_an_address_but_must_not_leave_none() -> None:
+    with pytest.raises(Unparsable):
+        done(b"To: \0a@b.c\n")
     assert done(b"To: a@b.c\0d\n", PLAIN._replace(sender=b"x@y.z\0\n")).recipients == (b"a@b.c",)
 
 
@@ -306,7 +308,7 @@ def test_completing_a_completed_header_changes_nothing(lines: list[bytes]) -> No
         twice = complete(fields(once.header), HOSTS, JOE, PLAIN)
     except Unparsable:
         return
-    if not any(
-        odd in once.header for odd in (b".@", b"@,", b"@ ", b"@\n", b"@>", b"@.", b"..", b". ", b".\n", b"+", b"@:")
-    ):
+    # a second dot or sign at the end of what is hardly an address is dropped the second time
+    odd = (b".@", b"@,", b"@ ", b"@\n", b"@>", b"@.", b"..", b". ", b".\n", b"+", b"@:")
+    if b"" not in once.recipients and not any(sign in once.header for sign in odd):
         assert (twice.header, set(twice.recipients)) == (written, set(once.recipients))

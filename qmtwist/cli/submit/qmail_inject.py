@@ -9,8 +9,9 @@ empty line after the header ends in CR LF, so do all lines, and LF is queued; ot
 Recipients: -a the arguments; -h the header fields To, Cc, Bcc and Apparently-To, or Resent-To, Resent-Cc and
 Resent-Bcc; -H both; -A (default) the arguments if there are any, else the header. -f gives the envelope sender. -n
 prints the message instead of queueing it; -N (default) queues it. A message without any recipient is refused, and so is
-an address that SMTP cannot name: of more than 899 bytes, with a control character, or with a blank, < or > in its host.
-A header may have 32 MB and 200,000 fields, a field of addresses 2,000,000 words, a message 1,000,000 recipients.
+an address that SMTP cannot name: of more than 899 bytes, with a control character, or with a blank, a quote, a
+backslash, < or > in its host. A header may have 32 MB and 200,000 fields, a field of addresses 2,000,000 words, a
+message 1,000,000 recipients.
 
 Environment: QMAILUSER, MAILUSER, USER or LOGNAME, QMAILHOST or MAILHOST, and QMAILNAME, MAILNAME or NAME make the
 default From, in which a name that is not printable ASCII is encoded; QMAILSUSER and QMAILSHOST make the default
