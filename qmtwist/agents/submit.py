@@ -14,7 +14,6 @@ from qmtwist.mail.shapes import Iterable, Mapping, NamedTuple, NoReturn
 from qmtwist.rules.queueresult import CRASHED as _CRASHED
 from qmtwist.rules.queueresult import result_text
 from qmtwist.store.durable import write_all
-from qmtwist.store.signals import signal
 from qmtwist.wire.text0 import encode_envelope
 
 from .handing import reach
@@ -178,6 +177,8 @@ def _close(descriptors: list[int]) -> None:
 
 def _become_queue_program(home: bytes, environ: Mapping[bytes, bytes], descriptors: list[int]) -> NoReturn:
     """The child: descriptors 0, 1 and 6 as agreed, nothing else of ours but 2, in the mail home."""
+    from qmtwist.store.signals import signal
+
     try:
         program = environ.get(b"QMAILQUEUE") or PROGRAM
         # First out of the way of the numbers they are to get.

@@ -18,7 +18,18 @@ from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.store.queue.invoker import invoker, special_invokers
 from qmtwist.store.queue.layout import public_socket
 from qmtwist.wire import injection
-from qmtwist.wire.injection import Event, Introduced, MessagePiece, QueueAsked, Refused, Reply, ServerSession, Submitted
+from qmtwist.wire.injection import Reply
+from qmtwist.wire.injectionserver import (
+    Event,
+    Introduced,
+    MessagePiece,
+    QueueAsked,
+    Refused,
+    ServerSession,
+    Submitted,
+    format_listing,
+    format_reply,
+)
 
 from .seams import Draft, Intake, Origin, Receipt
 
@@ -115,10 +126,10 @@ class InjectionProtocol(Protocol):
                     draft.commit(envelope, self._committed)
             case QueueAsked():
                 listed = self._factory.list_queue() if self._factory.list_queue is not None else []
-                self._end(injection.format_listing(listed))
+                self._end(format_listing(listed))
             case Refused(reply):
                 self._factory.log.line(b"warning: injection refused: " + reply.text)
-                self._end(injection.format_reply(reply))
+                self._end(format_reply(reply))
             case other:
                 assert_never(other)
 
@@ -128,7 +139,7 @@ class InjectionProtocol(Protocol):
             self._draft = self._factory.intake.open(origin, self._drained)
         except MailError as error:
             is_closing = error.status == _CLOSING_STATUS
-            word = injection.SAY_CLOSING if is_closing else injection.format_reply(refusal(error))
+            word = injection.SAY_CLOSING if is_closing else format_reply(refusal(error))
             self._end(word)
             return
         self._set_timer(OVERALL_TIMEOUT_S)
@@ -137,7 +148,7 @@ class InjectionProtocol(Protocol):
     def _committed(self, result: Receipt | MailError) -> None:
         if not self._is_over:
             reply = Reply(0, b"%d" % result.number) if isinstance(result, Receipt) else refusal(result)
-            self._end(injection.format_reply(reply))
+            self._end(format_reply(reply))
 
     def _drained(self) -> None:
         if not self._is_over:

@@ -14,7 +14,8 @@ from qmtwist.agents.submit import Submission, SubmitResult, submit
 from qmtwist.control.replaced import MARK
 from qmtwist.mail.envelope import Envelope
 from qmtwist.wire import injection
-from qmtwist.wire.injection import Introduced, MessagePiece, Reply, ServerSession, Submitted
+from qmtwist.wire.injection import Reply
+from qmtwist.wire.injectionserver import Introduced, MessagePiece, ServerSession, Submitted, format_reply
 
 ENVELOPE = Envelope(b"s@x", (b"a@y", b"b@z"))
 ENVIRON = {b"PATH": b"/usr/bin:/bin"}
@@ -62,7 +63,7 @@ class Server(threading.Thread):
                     elif isinstance(event, Submitted):
                         self.is_submitted = True
                         self.envelope = repr(event.envelope).encode()
-                        connection.sendall(injection.format_reply(self._answer))
+                        connection.sendall(format_reply(self._answer))
                         return
 
 
@@ -135,7 +136,7 @@ def test_a_refusal_means_what_qmail_queues_exit_code_means(home: Path, serve: Se
 
 
 def test_a_refusal_at_the_start_comes_out_at_the_end(home: Path, serve: Serve) -> None:
-    serve(greeting=injection.format_reply(Reply(53, b"disk full")))
+    serve(greeting=format_reply(Reply(53, b"disk full")))
     assert submit(str(home), [b"x"], ENVELOPE, ENVIRON).text == b"Zqq write error or disk full (#4.3.0)"
 
 

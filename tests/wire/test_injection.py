@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
 from qmtwist.wire import injection
-from qmtwist.wire.injection import Introduced, MessagePiece, QueueAsked, Refused, Reply, ServerSession, Submitted
+from qmtwist.wire.injection import Reply
+from qmtwist.wire.injectionserver import (
+    Introduced,
+    MessagePiece,
+    QueueAsked,
+    Refused,
+    ServerSession,
+    Submitted,
+    format_listing,
+    format_reply,
+)
 from qmtwist.wire.netstring import netstring
 from qmtwist.wire.text0 import encode_envelope
 from tests.support.cuts import cuts
@@ -91,13 +101,13 @@ def test_what_follows_the_envelope_is_ignored() -> None:
 
 def test_the_queue_is_listed_on_request() -> None:
     assert played(ServerSession(), [injection.ASK_QUEUE]) == [QueueAsked()]
-    words = injection.ReplyReader().receive(injection.format_listing([b"one\n", b"", b"two\n"]))
+    words = injection.ReplyReader().receive(format_listing([b"one\n", b"", b"two\n"]))
     assert list(words) == [b"one\n", b"two\n", b""]
 
 
 @given(st.integers(0, 255), st.binary(max_size=100))
 def test_a_reply_is_read_back_as_one_line(code: int, text: bytes) -> None:
-    [word] = injection.ReplyReader().receive(injection.format_reply(Reply(code, text)))
+    [word] = injection.ReplyReader().receive(format_reply(Reply(code, text)))
     assert injection.parse_reply(word) == Reply(code, text.replace(b"\n", b" "))
 
 
