@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests.support.daemon import LIMIT_S, TOP, environment, free_port, mail_owner
+from tests.support.typist import type_into
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -68,7 +69,7 @@ class Reader:
             command = command.replace(ours, free)
         deadline = time.monotonic() + LIMIT_S
         while True:
-            status, output = self._type_once(command)
+            status, output = type_into(self._shell, command)
             if status == 0:
                 break
             is_worth_it = command.startswith(PATIENT) and time.monotonic() < deadline
@@ -79,17 +80,6 @@ class Reader:
         if command.endswith("&"):
             self.type("grep -q '^status: local' ~/post/log")
         return output
-
-    def _type_once(self, command: str) -> tuple[int, str]:
-        assert self._shell.stdin is not None and self._shell.stdout is not None
-        self._shell.stdin.write(f'{{ {command}\n}} </dev/null\necho "@@@ $?"\n')
-        self._shell.stdin.flush()
-        lines: list[str] = []
-        for line in self._shell.stdout:
-            if line.startswith("@@@ "):
-                return int(line.split()[1]), "".join(lines)
-            lines.append(line)
-        raise AssertionError(f"the shell ended at: {command}\n{''.join(lines)}")
 
     def _choose_ports(self) -> None:
         """The ports that setup writes may be taken on this machine."""

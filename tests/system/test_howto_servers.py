@@ -19,6 +19,7 @@ from tests.support.daemon import TOP, environment
 from tests.support.network import private_network
 from tests.support.processes import kill_all, tree
 from tests.support.town import Town, town
+from tests.support.typist import type_into
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.root]
 
@@ -79,7 +80,7 @@ class Typist:
         typed = typed.replace("/etc/qmqp", f"{self._etc}/qmqp")
         deadline = time.monotonic() + LIMIT_S
         while True:
-            status, output = self._type_once(typed)
+            status, output = type_into(self._shell, typed)
             if status == 0:
                 break
             is_worth_it = command.startswith(PATIENT) and time.monotonic() < deadline
@@ -88,17 +89,6 @@ class Typist:
         if command.startswith("twistd"):
             self.type("", "grep '^status: local' log")
         return output
-
-    def _type_once(self, command: str) -> tuple[int, str]:
-        assert self._shell.stdin is not None and self._shell.stdout is not None
-        self._shell.stdin.write(f'{{ {command}\n}} </dev/null\necho "@@@ $?"\n')
-        self._shell.stdin.flush()
-        lines: list[str] = []
-        for line in self._shell.stdout:
-            if line.startswith("@@@ "):
-                return int(line.split()[1]), "".join(lines)
-            lines.append(line)
-        raise AssertionError(f"the shell ended at: {command}\n{''.join(lines)}")
 
     def log(self) -> str:
         """The end of the server's log."""
