@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail.address import is_sendable
-from qmtwist.mail.addresslist import tokenize, unquote
 from qmtwist.mail.header import Field, HeaderReader
-from qmtwist.rules.completion import Hosts, Rewriter, Unparsable
+from qmtwist.rules.completion import Hosts, Unparsable
 from qmtwist.rules.inject import (
     ARGUMENTS,
     BOTH,
@@ -40,44 +39,6 @@ def fields(header: bytes) -> list[Field]:
 
 def done(header: bytes, submission: Submission = PLAIN, person: Person = JOE) -> Completed:
     return complete(fields(header), HOSTS, person, submission)
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (b"joe", b"joe@def.example"),
-        (b"joe@host", b"joe@host.example.org"),
-        (b"joe@a.b", b"joe@a.b"),
-        (b"joe@cs+", b"joe@cs.plus.example"),
-        (b"joe@host.", b"joe@host.example.org"),
-        (b"joe@", b"joe@def.example"),
-        (b"joe@[1.2.3.4]", b"joe@[1.2.3.4]"),
-        (b"joe@[]", b"joe@[]"),
-        (b"@a,@b:joe@c", b"joe@c.example.org"),
-        (b"@host", b""),
-        (b"", b""),
-        (b".", b""),
-        (b"@", b""),
-        (b"a@b@c", b"a@b@c.example.org"),
-        (b"Joe@HOST", b"Joe@HOST.example.org"),
-        (b"a%b@c", b"a%b@c.example.org"),
-    ],
-)
-def test_addresses_are_completed(before: bytes, after: bytes) -> None:
-    assert unquote(Rewriter(HOSTS).rewrite(tokenize(before))) == after
-
-
-@given(st.binary(max_size=30))
-def test_completing_twice_changes_nothing_more(text: bytes) -> None:
-    """But for what was no address at all: after a dot or an at sign is dropped another may be at the end."""
-    rewriter = Rewriter(HOSTS)
-    try:
-        once = rewriter.rewrite(tokenize(text))
-    except Exception as error:
-        assert "address list" in str(error)
-        return
-    if once and once[-1].kind not in (b".", b"@", b"c") and not once[-1].text.endswith(b"+") and once[0].kind != b"@":
-        assert rewriter.rewrite(once) == once
 
 
 def test_a_bare_message_gets_date_message_id_and_from() -> None:
