@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from .wire import Wire
 
 
-class Pumped:
+class Pumped(ABC):
     """Half of a protocol, whose other half has `_pump` and `_fail` and sets `_wire` when its connection is made.
 
     It is an `IPushProducer` to its transport and may be half closed: who sends nothing more still gets his answers.
@@ -63,10 +65,10 @@ class Pumped:
             else:
                 self._wire.pauseProducing()
 
+    @abstractmethod
     def _pump(self) -> None:
         """Serve what has come."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fail(self) -> None:
         """There is a bug: called inside an `except`."""
-        raise NotImplementedError
