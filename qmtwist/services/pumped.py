@@ -28,7 +28,7 @@ class Pumped(ABC):
         self._is_eof = True
         self._run()
 
-    def writeConnectionLost(self) -> None:
+    def writeConnectionLost(self) -> None:  # noqa: B027  # of interest to nobody
         """We have closed our side."""
 
     def pauseProducing(self) -> None:
@@ -41,7 +41,7 @@ class Pumped(ABC):
         self._is_congested = False
         self._run()
 
-    def stopProducing(self) -> None:
+    def stopProducing(self) -> None:  # noqa: B027  # likewise
         """The transport is closing; connectionLost follows."""
 
     # -- the pump
