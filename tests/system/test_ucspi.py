@@ -49,8 +49,8 @@ def _empty(town: Place) -> None:
 
 
 def test_the_run_script_of_life_with_qmail_works_as_printed(town: Place) -> None:
-    town.write("run", life_with_qmail(town, NEEDED_BYTES))
-    with TcpServer(["/bin/sh", f"{town.path}/run"], environment(), town.before_exec()) as server:
+    town.write("run.smtpd", life_with_qmail(town, NEEDED_BYTES))
+    with TcpServer(["/bin/sh", f"{town.path}/run.smtpd"], environment(), town.before_exec()) as server:
         with smtplib.SMTP("127.0.0.1", server.port, "client.example", LIMIT_S) as client:
             client.sendmail("a@far.example", ["joe@test.example", "z@elsewhere.example"], MESSAGE)
         server.wait_for(r"end \d+ status 0\ntcpserver: status: 0/20")
@@ -67,18 +67,18 @@ def life_with_qmail(town: Place, memory: int) -> str:
 
 
 def test_the_memory_that_was_enough_in_1998_is_complained_about(town: Place) -> None:
-    town.write("run", life_with_qmail(town, 2_000_000))
-    ended = town.attempt("/bin/sh", f"{town.path}/run")
+    town.write("run.smtpd", life_with_qmail(town, 2_000_000))
+    ended = town.attempt("/bin/sh", f"{town.path}/run.smtpd")
     assert ended.returncode != 0
     warning = f"softlimit: warning: 2000000 bytes of memory may be too few for {town.path}/bin/tcpserver: give it "
     assert ended.stderr.startswith(warning.encode() + b"%d\n" % NEEDED_BYTES)
 
 
 def test_a_large_message_passes_within_the_memory_that_softlimit_recommends(town: Place) -> None:
-    town.write("run", life_with_qmail(town, NEEDED_BYTES))
+    town.write("run.smtpd", life_with_qmail(town, NEEDED_BYTES))
     text = "Subject: large\r\n\r\n" + ("x" * 70 + "\r\n") * 1_000_000
     with (
-        TcpServer(["/bin/sh", f"{town.path}/run"], environment(), town.before_exec()) as server,
+        TcpServer(["/bin/sh", f"{town.path}/run.smtpd"], environment(), town.before_exec()) as server,
         smtplib.SMTP("127.0.0.1", server.port, "client.example", LIMIT_S) as client,
     ):
         client.sendmail("a@far.example", ["joe@test.example"], text)
