@@ -136,9 +136,9 @@ def test_the_run_script_for_supervise_serves_qmtp(typist: Typist) -> None:
         (script,) = re.findall(r"^```text\n(#!/bin/sh\n.*?)^```$", stream.read(), re.M | re.S)
     for command in (
         "cd /var/qmail",
-        f"cat > run <<'END'\n{script}END",
+        f"cat > run.qmtp <<'END'\n{script}END",
         "echo ':allow' | tcprules /etc/tcp.qmtp.cdb /etc/tcp.qmtp.tmp",
-        "sh ./run > log.qmtp &",
+        "sh ./run.qmtp > log.qmtp &",
         "grep 'tcpserver: status: 0/40' log.qmtp",
         "echo 'mail.example:[192.0.2.25]' > control/qmtproutes",
         "echo 'Subject: hello' > message",
