@@ -218,14 +218,15 @@ class DyingDaemon:
         self._listener.close()
 
 
-@pytest.mark.parametrize("taken", [1, 300_000])
-def test_a_daemon_that_dies_meanwhile_leaves_nothing_behind(tmp_path: Path, taken: int) -> None:
+@pytest.mark.parametrize("queue_program", ["", "bin/qmail-queue"])
+@pytest.mark.parametrize("taken", [1, 300_000, 1_048_000])
+def test_a_daemon_that_dies_meanwhile_leaves_nothing_behind(tmp_path: Path, taken: int, queue_program: str) -> None:
     home = Home(tmp_path)
     write_launchers(str(tmp_path))
     make_queue(str(tmp_path / "queue"))
     daemon = DyingDaemon(tmp_path / "queue/lock/injection", taken)
     ended = home.inject(
-        [b"To: a\n\n", *body(1, b"x" * 63 + b"\n")], QMAILQUEUE="bin/qmail-queue", QMTWIST_HOME=str(tmp_path)
+        [b"To: a\n\n", *body(1, b"x" * 63 + b"\n")], QMAILQUEUE=queue_program, QMTWIST_HOME=str(tmp_path)
     )
     daemon.close()
     assert ended.status == 111 and ended.said.startswith(b"qmail-inject: fatal: ")
