@@ -32,13 +32,14 @@ import time
 
 from qmtwist.agents.submit import Submission as QueueSubmission
 from qmtwist.cli.options import Options, UsageError
-from qmtwist.control.grammar import parse_list, read_line
+from qmtwist.control.grammar import parse_list
+from qmtwist.control.hosts import read_hosts
 from qmtwist.mail.address import quote
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.header import HeaderReader, LineEnds
 from qmtwist.mail.shapes import Iterator, Mapping
-from qmtwist.rules.completion import Hosts, Unparsable
+from qmtwist.rules.completion import Unparsable
 from qmtwist.rules.inject import EITHER, Completed, Person, Submission, complete
 from qmtwist.store.durable import read, write_all
 
@@ -121,18 +122,6 @@ def _mailing_lists(environ: Environment) -> frozenset[bytes]:
         return frozenset()
 
 
-def _hosts(home: str, environ: Environment) -> Hosts:
-    me = read_line(home, "me")
-
-    def host(name: str) -> bytes:
-        value = environ.get(b"QMAIL" + name.upper().encode())
-        if value is None:
-            value = read_line(home, name)
-        return value if value is not None else me if me is not None else name.encode()
-
-    return Hosts(host("defaulthost"), host("defaultdomain"), host("plusdomain"), host("idhost"))
-
-
 def _person(environ: Environment) -> Person:
     def first(*names: bytes) -> bytes | None:
         return next((environ[name] for name in names if name in environ), None)
@@ -145,7 +134,7 @@ def _person(environ: Environment) -> Person:
 
 
 def _send(submission: Submission, is_queued: bool, home: str, environ: Environment) -> None:
-    hosts = _hosts(home, environ)
+    hosts = read_hosts(home, environ)
     pieces = _stdin()
     header = HeaderReader()
     try:
