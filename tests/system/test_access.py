@@ -91,12 +91,8 @@ def test_each_service_has_its_own_rules_and_a_session_outlives_their_change(home
         assert logged(daemon, "smtp: 127.0.0.3 turned away: denied by control/tcprules.smtp:1")
 
 
-def test_a_cdb_that_a_site_keeps_elsewhere_counts_and_is_followed(home: Home, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "tcp.smtp.cdb"
-    os.chmod(tmp_path, 0o755)
-    for directory in list(tmp_path.parents)[:3]:
-        if os.stat(directory).st_uid == os.geteuid():
-            os.chmod(directory, os.stat(directory).st_mode | 0o011)
+def test_a_cdb_that_a_site_keeps_elsewhere_counts_and_is_followed(home: Home, open_directory: str) -> None:
+    elsewhere = Path(open_directory) / "tcp.smtp.cdb"
 
     def compile_rules(text: bytes) -> None:
         subprocess.run([home.program("tcprules"), elsewhere, f"{elsewhere}.tmp"], input=text, check=True)

@@ -9,6 +9,7 @@ import select
 import smtplib
 import socket
 import struct
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 
@@ -25,13 +26,14 @@ RESET = struct.pack("ii", 1, 0)
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    directory = str(tmp_path_factory.mktemp("hostile"))
-    while directory != "/tmp":
+def daemon() -> Iterator[Daemon]:
+    # Not pytest's own: each further run of pytest closes what is above it.
+    with tempfile.TemporaryDirectory(prefix="qmtwist-test-", dir="/tmp", ignore_cleanup_errors=True) as directory:
         os.chmod(directory, 0o755)
-        directory = os.path.dirname(directory)
-    home = Home(str(tmp_path_factory.mktemp("home", numbered=True)))
-    os.chmod(os.path.dirname(home.path), 0o755)
+        yield from serving(Home(directory))
+
+
+def serving(home: Home) -> Iterator[Daemon]:
     home.make()
     for name, value in (("databytes", 1_000_000), ("concurrencyincoming", 2500), ("concurrencyperip", 2500)):
         home.write(f"control/{name}", f"{value}\n")
