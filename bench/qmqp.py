@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 from bench import package_load
 from bench.load import MESSAGE_BYTES, Result, empty, settle, wait_for
-from bench.peers import free_port
 from bench.peers.qmtwist import Qmtwist
 from bench.place import open_place
 from bench.report import Row, median, publish
+from tests.support.daemon import free_port
 from tests.support.processes import cpu_ms
 
 QMAIL_RECORDED = 280.0  # messages a second into Maildirs, qmail-qmqpd under tcpserver

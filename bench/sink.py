@@ -11,7 +11,8 @@ import tempfile
 import time
 from typing import IO, NamedTuple
 
-from bench.peers import free_port, wait_for_port
+from bench.peers import wait_for_port
+from tests.support.daemon import free_port
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOOK_S = 0.005

@@ -38,14 +38,6 @@ class Relay(Peer, Protocol):
         """From the next start on, send all mail that is not for this host there."""
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def wait_for_port(port: int, limit_s: float = 30.0) -> None:
     """Wait until somebody accepts and greets.
 

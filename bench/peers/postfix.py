@@ -11,8 +11,9 @@ import os
 import subprocess
 import time
 
-from bench.peers import Outlet, free_port, wait_for_port
+from bench.peers import Outlet, wait_for_port
 from bench.place import Place
+from tests.support.daemon import free_port
 from tests.support.privately import bind
 
 MAIN = """compatibility_level = 3.6

@@ -12,8 +12,9 @@ import signal
 import subprocess
 import time
 
-from bench.peers import free_port, wait_for_port
+from bench.peers import wait_for_port
 from bench.place import Place
+from tests.support.daemon import free_port
 from tests.support.privately import bind
 
 QMAIL = "/var/qmail"

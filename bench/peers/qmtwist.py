@@ -8,9 +8,9 @@ import signal
 import subprocess
 import time
 
-from bench.peers import Outlet, free_port, wait_for_port
+from bench.peers import Outlet, wait_for_port
 from bench.place import Place
-from tests.support.daemon import TWISTD, environment, qmtwist
+from tests.support.daemon import TWISTD, environment, free_port, qmtwist
 from tests.support.processes import uninterrupted
 
 STOP_LIMIT_S = 60
