@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 
-from qmtwist.mail.shapes import Mapping
+from qmtwist.mail.shapes import Callable, Mapping
 from qmtwist.store.signals import signal
 
 DEFAULT_PATH = b"/bin:/usr/bin"
+SHELL = b"/bin/sh"
 # Python ignores these; a program must not inherit that
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 _SEARCH_ON = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
@@ -34,13 +35,51 @@ def become(command: list[bytes], environ: Mapping[bytes, bytes] | None = None, p
     places, environ = candidates(program or command[0]), dict(os.environb if environ is None else environ)
     for number in IGNORED:
         signal.signal(number, signal.SIG_DFL)
+    try:
+        _first(places, lambda place: os.execve(place, command, environ))
+    except OSError as error:
+        return error
+    raise AssertionError("exec came back")
+
+
+def spawn(command: list[bytes], stdin: int = 0) -> int:
+    """Start a program found along PATH as a child with this descriptor 0; its process id. (execvp)
+
+    What the system does not know for a program is read by /bin/sh, like a script without its first line.
+
+    :raises OSError: it cannot be run.
+    """
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # ignored, as somebody may have left it, it would hide how a child ends
+    actions = [(os.POSIX_SPAWN_DUP2, stdin, 0)] if stdin else []
+
+    def start(place: bytes, words: list[bytes]) -> int:
+        return os.posix_spawn(place, words, os.environb, file_actions=actions, setsigdef=IGNORED)
+
+    def attempt(place: bytes) -> int:
+        try:
+            return start(place, command)
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            return start(SHELL, [SHELL, place, *command[1:]])
+
+    return _first(candidates(command[0]), attempt)
+
+
+def _first(places: list[bytes], attempt: Callable[[bytes], int]) -> int:
+    """What the attempt gives at the first place where the program is.
+
+    :raises OSError: it is nowhere, or cannot be run where it is.
+    """
     found = OSError(errno.ENOENT, "")
     for place in places:
         try:
-            os.execve(place, command, environ)
+            return attempt(place)
         except OSError as error:
             if error.errno not in _SEARCH_ON:
-                return error
+                raise
             if error.errno != errno.ENOENT:
                 found = error
-    return found
+    raise found

@@ -1,0 +1,37 @@
+"""Send the message on descriptor 0 on to other recipients. (qmail forward, condredirect)"""
+
+from __future__ import annotations
+
+import os
+
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import Permanent, Temporary
+from qmtwist.mail.reasons import reason
+
+from .submit import Submission
+
+_READ_BYTES = 65536
+
+
+def requeue(home: str, delivered_to: bytes, envelope: Envelope) -> int:
+    """Queue this Delivered-To line and the rest of descriptor 0 under a new envelope; the number behind `qp`.
+
+    :raises Temporary: nothing is queued, but it may be later.
+    :raises Permanent: nothing is queued, and never will be.
+    """
+    try:
+        submission = Submission(home, os.environb)
+    except OSError as error:
+        raise Temporary(f"unable to fork: {reason(error).decode()}") from error
+    with submission:
+        submission.write(delivered_to)
+        try:
+            while piece := os.read(0, _READ_BYTES):
+                submission.write(piece)
+        except OSError as error:
+            raise Temporary(f"unable to read message: {reason(error).decode()}") from error
+        result = submission.finish(envelope)
+    if result.text:
+        kind = Permanent if result.text[:1] == b"D" else Temporary
+        raise kind(os.fsdecode(result.text[1:]))
+    return result.qp
