@@ -36,6 +36,7 @@ from .seams import Draft, Intake, Origin, Receipt
 HELLO_TIMEOUT_S = 10
 OVERALL_TIMEOUT_S = 86400
 CLIENT_LIMIT = 500  # one more is hung up on, and writes queue files itself
+USER_LIMIT = 100  # of one user, by himself: nobody may take all places from the others
 PATH_LIMIT_BYTES = 100  # of a socket's name; the kernel's limit is 108
 
 _CLOSING_STATUS, _DISK_FULL_STATUS = "4.3.2", "4.3.1"
@@ -70,6 +71,7 @@ class InjectionFactory(Factory):
         self.reactor = reactor
         self.list_queue = list_queue
         self.clients = 0
+        self.users: dict[int, int] = {}  # uid to number of clients; bounded by CLIENT_LIMIT
         self._believed_uids = believed_uids
         self._special = special_invokers()
 
@@ -77,9 +79,26 @@ class InjectionFactory(Factory):
         """One client."""
         return InjectionProtocol(self)
 
+    def is_believed(self, uid: int) -> bool:
+        """Whether it may queue for others, and see what they have queued."""
+        return uid in self._believed_uids
+
+    def enter(self, uid: int) -> bool:
+        """Count a client; False if there are too many. `leave` takes it back in either case."""
+        self.clients += 1
+        self.users[uid] = self.users.get(uid, 0) + 1
+        return self.clients <= CLIENT_LIMIT and (self.is_believed(uid) or self.users[uid] <= USER_LIMIT)
+
+    def leave(self, uid: int) -> None:
+        """It has gone."""
+        self.clients -= 1
+        self.users[uid] -= 1
+        if not self.users[uid]:
+            del self.users[uid]
+
     def origin(self, pid: int, peer_uid: int, said_uid: int) -> Origin:
         """On whose behalf a client queues, and what its caller calls it: `qp PID` in the report of a forward."""
-        uid = said_uid if peer_uid in self._believed_uids else peer_uid
+        uid = said_uid if self.is_believed(peer_uid) else peer_uid
         return Origin(invoker(uid, self._special), uid, qp=pid)
 
 
@@ -92,12 +111,13 @@ class InjectionProtocol(Protocol):
         self._draft: Draft | None = None
         self._timer: IDelayedCall | None = None
         self._is_over = False
+        self._pid = self._uid = 0  # what the kernel vouches for
 
     def connectionMade(self) -> None:
         """A client; it has a moment to introduce itself."""
-        self._factory.clients += 1
+        self._pid, self._uid = self._peer()
         self._set_timer(HELLO_TIMEOUT_S)
-        if self._factory.clients > CLIENT_LIMIT:
+        if not self._factory.enter(self._uid):
             self._hang_up()
 
     def dataReceived(self, data: bytes) -> None:
@@ -108,7 +128,7 @@ class InjectionProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client has gone: what it had not finished is forgotten, what it had submitted goes on."""
-        self._factory.clients -= 1
+        self._factory.leave(self._uid)
         self._is_over = True
         self._set_timer(None)
         self._abandon()
@@ -124,6 +144,9 @@ class InjectionProtocol(Protocol):
                 draft, self._draft = self._draft, None
                 if draft is not None:
                     draft.commit(envelope, self._committed)
+            case QueueAsked() if not self._factory.is_believed(self._uid):
+                self._factory.log.line(b"warning: injection refused: uid %d asked for the queue" % self._uid)
+                self._hang_up()
             case QueueAsked():
                 listed = self._factory.list_queue() if self._factory.list_queue is not None else []
                 self._end(format_listing(listed))
@@ -134,7 +157,7 @@ class InjectionProtocol(Protocol):
                 assert_never(other)
 
     def _begin(self, said_uid: int) -> None:
-        origin = self._factory.origin(*self._peer(), said_uid)
+        origin = self._factory.origin(self._pid, self._uid, said_uid)
         try:
             self._draft = self._factory.intake.open(origin, self._drained)
         except MailError as error:

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Permanent, Temporary
-from qmtwist.services.injection import CLIENT_LIMIT, InjectionFactory, InjectionProtocol, listen, refusal
+from qmtwist.services.injection import CLIENT_LIMIT, USER_LIMIT, InjectionFactory, InjectionProtocol, listen, refusal
 from qmtwist.services.seams import Committed, Origin, Receipt
 from qmtwist.wire import injection
 from qmtwist.wire.netstring import netstring
@@ -248,8 +248,29 @@ def test_one_client_too_many_is_hung_up_on(bench: Bench) -> None:
     assert bench.factory.clients == CLIENT_LIMIT
 
 
-def test_the_queue_is_listed(bench: Bench) -> None:
+@pytest.mark.parametrize(("believed", "is_let_in"), [((), False), ((os.getuid(),), True)])
+def test_one_user_cannot_take_all_places(
+    make_bench: Callable[[tuple[int, ...]], Bench], believed: tuple[int, ...], is_let_in: bool
+) -> None:
+    bench = make_bench(believed)
+    protocols = [bench.connect()[0] for _ in range(USER_LIMIT)]
+    late, transport = bench.connect()
+    assert transport.disconnecting is not is_let_in
+    for protocol in (*protocols, late):
+        lose(protocol)
+    assert (bench.factory.clients, bench.factory.users) == (0, {})
+
+
+def test_a_stranger_does_not_see_what_others_have_queued(bench: Bench) -> None:
     protocol, transport = bench.connect()
+    protocol.dataReceived(injection.ASK_QUEUE)
+    assert transport.value() == b"" and transport.disconnecting
+    assert bench.log == [b"warning: injection refused: uid %d asked for the queue" % os.getuid()]
+    lose(protocol)
+
+
+def test_the_queue_is_listed(make_bench: Callable[[tuple[int, ...]], Bench]) -> None:
+    protocol, transport = make_bench((os.getuid(),)).connect()
     protocol.dataReceived(injection.ASK_QUEUE)
     assert transport.value() == netstring(b"one\n") + netstring(b"two\n") + netstring(b"")
     lose(protocol)
