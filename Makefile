@@ -3,7 +3,7 @@
 #
 # Both need only Python 3.11 or later (with venv), make, git and, the first time, a network for pip.
 
-.PHONY: help demo test check vectors bench torture docs clean
+.PHONY: help demo test check vectors bench torture docs man clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -31,6 +31,10 @@ torture:
 # make bench       throughput beside Postfix and qmail; see bench/README.md
 bench:
 	@scripts/venv run && bench/all.sh
+
+# make man         the pages for man(1) into build/man, as setup puts them into HOME/man
+man:
+	@scripts/venv run && scripts/manpages build/man
 
 # make clean       remove everything that the other targets made
 clean:

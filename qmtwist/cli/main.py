@@ -6,7 +6,7 @@
     qmtwist passwd [--home DIR] [--stdin] USER                   set a mailbox password
     qmtwist tlskey [--home DIR]                                  this host's key for TLS, and its pin
     qmtwist control-reference                                    every control file, as Markdown
-    qmtwist help [NAME]                                          a program's manual; without NAME, their names
+    qmtwist help [NAME]                                          a program's manual; without NAME, all of them
 
 The home is DIR, else what QMTWIST_HOME says, else /var/qmail. `twistd -n qmtwist --home DIR` runs the server. Each
 command explains itself with --help.
@@ -49,15 +49,16 @@ def main(arguments: list[bytes] | None = None, home: str | None = None) -> int:
 
 def _help(names: list[str]) -> int:
     """The manual of a program or command; without a name our own, and what there is."""
+    from .contents import listing, manual
+
     if not names:
-        print((__doc__ or "").strip())
-        print("\nPrograms with a manual: " + " ".join(sorted(PROGRAMS)))
+        print(f"{(__doc__ or '').strip()}\n\n{listing()}")
         return 0
     place = COMMANDS.get(names[0]) or PROGRAMS.get(names[0])
     if place is None:
         print(f"qmtwist: there is no program {names[0]!r}; see qmtwist help", file=sys.stderr)
         return 100
-    print((importlib.import_module("qmtwist.cli." + place).__doc__ or names[0]).strip())
+    print(manual(place))
     return 0
 
 
