@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 
 H = "dolphin.example.com"
 needs_accounts = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: accounts of their own")
-TOP = ("alias", "bin", "boot", "control", "doc", "man", "queue", "users")
+TOP = ("alias", "bin", "boot", "control", "doc", "man", "queue", "run", "users")
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +146,18 @@ def test_every_program_has_a_page(office: Office) -> None:
         for folder, _, names in os.walk(f"{made.path}/man")
         for name in names
     }
-    assert {*os.listdir(f"{made.path}/bin"), "qmail-control"} - {"qmtwist"} <= set(pages)
+    concepts = (
+        "dot-qmail qmail-control qmail-log qmail-header envelopes forgeries addresses maildir mbox tcp-environ "
+        "qmail-users qmail-command qmail-send"
+    )
+    assert {*os.listdir(f"{made.path}/bin"), *concepts.split()} <= set(pages)
     with open(pages["qmail-control"], encoding="utf-8") as stream:
         assert "concurrencyremote" in stream.read()
     if shutil.which("man") is not None:
         more = {"MANPATH": f"{made.path}/man", "MANPAGER": "cat", "PAGER": "cat"}
-        said = made.attempt("man", "qmail-queue", more=more)
-        assert b"qmail-queue" in said.stdout, said
+        for name in ("qmail-queue", "dot-qmail", "forgeries"):
+            said = made.attempt("man", name, more=more)
+            assert name.encode() in said.stdout, said
 
 
 def test_showctl(office: Office) -> None:
