@@ -9,6 +9,7 @@ from qmtwist.mail.addresslist import (
     COLON,
     COMMENT,
     LEFT,
+    LIMIT_TOKENS,
     LITERAL,
     QUOTED,
     RIGHT,
@@ -117,6 +118,7 @@ class _Completion:
         self._resent_recipients: list[bytes] = []
         self._followup: list[bytes] = []
         self._seen: set[bytes] = set()
+        self._words_left = LIMIT_TOKENS
 
     def complete(self, fields: list[Field]) -> Completed:
         arguments = [self._argument(argument) for argument in self._submission.arguments]
@@ -145,6 +147,21 @@ class _Completion:
 
     # -- fields that came
 
+    def _rewritten(self, raw: bytes, rewrite: Rewrite) -> bytes:
+        """A whole field with its addresses rewritten.
+
+        :raises _NotUnderstood: it cannot be understood.
+        :raises Unparsable: there is too much of it, or of all fields of addresses together.
+        """
+        try:
+            tokens = tokenize(raw, limit_tokens=self._words_left)
+            self._words_left -= len(tokens)
+            return format_tokens(rewrite_list(tokens, rewrite))
+        except TooLong as error:
+            raise Unparsable(b"too many words in the field %s (#5.1.3)\n" % raw.partition(b":")[0][:60]) from error
+        except Malformed as error:
+            raise _not_understood(raw) from error
+
     def _field(self, field: Field) -> bytes:
         """The field as it is kept; empty if it is removed."""
         letter = _DROPPED_BY.get(field.name)
@@ -155,7 +172,7 @@ class _Completion:
         if field.name in _RECIPIENTS or field.name in _RESENT_RECIPIENTS:
             raw = self._recipient_field(field)
         elif field.name in _SENDERS:
-            raw = _rewritten(raw, self._rewriter.rewrite)
+            raw = self._rewritten(raw, self._rewriter.rewrite)
         elif field.name == b"return-path":
             self._return_path(field)
         return b"" if field.name in _REMOVED else raw
@@ -171,7 +188,7 @@ class _Completion:
 
         recipients = self._recipients if field.name in _RECIPIENTS else self._resent_recipients
         try:
-            return _rewritten(field.raw, take)
+            return self._rewritten(field.raw, take)
         except _NotUnderstood:
             return field.raw
         finally:
@@ -187,7 +204,7 @@ class _Completion:
             found.append(unquote(self._rewriter.rewrite(address)))
             return address
 
-        _rewritten(field.raw, take)
+        self._rewritten(field.raw, take)
         if self._sender is None and found:
             self._sender = found[0] + (b"-@[]" if b"r" in self._letters else b"")
 
@@ -207,7 +224,7 @@ class _Completion:
             return address
 
         line = format_tokens(field + _at_host(self._person.sender_host))
-        _rewritten(line, take)
+        self._rewritten(line, take)
         if not found:  # the host is no host, but ends a group
             raise _not_understood(line)
         return found[0] + (b"-@[]" if b"r" in self._letters else b"")
@@ -247,7 +264,7 @@ class _Completion:
         elif name is not None:
             shown = [Token(ATOM, word) for word in words] or [Token(QUOTED, one_line(name))]
             address = [*shown, Token(LEFT), *address, Token(RIGHT)]
-        line = _rewritten(format_tokens([Token(ATOM, b"From"), Token(COLON), *address]), self._rewriter.rewrite)
+        line = self._rewritten(format_tokens([Token(ATOM, b"From"), Token(COLON), *address]), self._rewriter.rewrite)
         return _folded(line) if words else line
 
     def _mail_followup_to(self) -> bytes:
@@ -282,20 +299,6 @@ class _NotUnderstood(Unparsable):
 def _not_understood(raw: bytes) -> _NotUnderstood:
     shown = raw if len(raw) <= _SHOWN_BYTES else raw[:_SHOWN_BYTES] + b"...\n"
     return _NotUnderstood(b"unable to parse this line:\n" + shown)
-
-
-def _rewritten(raw: bytes, rewrite: Rewrite) -> bytes:
-    """A whole field with its addresses rewritten.
-
-    :raises _NotUnderstood: it cannot be understood.
-    :raises Unparsable: there is too much of it.
-    """
-    try:
-        return format_tokens(rewrite_list(tokenize(raw), rewrite))
-    except TooLong as error:
-        raise Unparsable(b"too many words in the field %s (#5.1.3)\n" % raw.partition(b":")[0][:60]) from error
-    except Malformed as error:
-        raise _not_understood(raw) from error
 
 
 def _at_host(host: bytes | None) -> list[Token]:
