@@ -87,6 +87,7 @@ def start(case: Case, environ: dict[str, str], message: str, spare: int) -> floa
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, message, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
         (os.POSIX_SPAWN_CLOSE, spare),
     ]
     started = time.perf_counter()
