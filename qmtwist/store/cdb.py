@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import struct
 
-from qmtwist.mail.errors import Malformed
-from qmtwist.mail.shapes import Iterable, Iterator
+from qmtwist.mail.errors import Malformed, suppress
+from qmtwist.mail.shapes import Callable, Iterable, Iterator
 
 from . import durable
 
@@ -18,6 +18,7 @@ HEADER_BYTES = 2048
 SIZE_LIMIT = 0xFFFFFFFF  # bytes; positions are 32 bits wide
 _PAIR = struct.Struct("<II")
 _SLOTS_AT_ONCE = 64
+_WRITE_BYTES = 1 << 20
 
 
 def hash_key(key: bytes) -> int:
@@ -96,6 +97,53 @@ def begin(temporary: bytes) -> int:
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
 
 
+def stream(descriptor: int, records: Iterable[tuple[bytes, bytes]]) -> None:
+    """What `finish` does for any number of records, in 8 bytes of memory for each: they are written as they come.
+
+    The descriptor is of an empty file, and is empty again if `records` raises. It is closed in any case.
+
+    :raises OSError: it cannot be written. :raises Malformed: it would be too large.
+    """
+    try:
+        try:
+            _write_stream(descriptor, records)
+            os.fsync(descriptor)
+        except BaseException:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_stream(descriptor: int, records: Iterable[tuple[bytes, bytes]]) -> None:
+    import array
+
+    tables = [array.array("I") for _ in range(256)]  # of each record its hash and its position
+    position, waiting = HEADER_BYTES, bytearray(HEADER_BYTES)
+    for key, data in records:
+        h = hash_key(key)
+        tables[h & 255].extend((h, position))
+        waiting += b"".join((_PAIR.pack(len(key), len(data)), key, data))
+        position += 8 + len(key) + len(data)
+        if position > SIZE_LIMIT:
+            raise Malformed("a constant database cannot be larger than 4 GiB")
+        if len(waiting) > _WRITE_BYTES:
+            durable.write_all(descriptor, waiting)
+            waiting = bytearray()
+    durable.write_all(descriptor, waiting)
+    header = []
+    for numbers in tables:
+        table = _table(list(zip(numbers[::2], numbers[1::2], strict=True)))
+        header.append(_PAIR.pack(position, len(numbers)))
+        position += len(table)
+        if position > SIZE_LIMIT:
+            raise Malformed("a constant database cannot be larger than 4 GiB")
+        durable.write_all(descriptor, table)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    durable.write_all(descriptor, b"".join(header))
+
+
 def finish(descriptor: int, records: Iterable[tuple[bytes, bytes]]) -> None:
     """Write a database and make it durable; a rename gives it its name. The descriptor is closed in any case.
 
@@ -106,6 +154,35 @@ def finish(descriptor: int, records: Iterable[tuple[bytes, bytes]]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def scan(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Every record of a database that can only be read once, from a pipe say, in the order they were written.
+
+    `read` gives at most so many bytes, and none at the end.
+
+    :raises Malformed: it ends too early or contradicts itself; the records before that were good.
+    """
+    header = _exactly(read, HEADER_BYTES)
+    end, at = _PAIR.unpack_from(header)[0], HEADER_BYTES
+    while at < end:
+        key_bytes, data_bytes = _PAIR.unpack(_exactly(read, 8))
+        at += 8 + key_bytes + data_bytes
+        if at > end:
+            raise Malformed("constant database: a record lies outside its place")
+        key = _exactly(read, key_bytes)
+        yield key, _exactly(read, data_bytes)
+
+
+def _exactly(read: Callable[[int], bytes], count: int) -> bytes:
+    pieces = []
+    while count:
+        piece = read(min(count, _WRITE_BYTES))
+        if not piece:
+            raise Malformed("constant database: it ends too early")
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
 
 
 class Reader:

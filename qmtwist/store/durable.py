@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | bytearray) -> None:
     """Write every byte, however the kernel cuts it."""
     view = memoryview(data)
     while view:

@@ -114,7 +114,3 @@ def test_bs_runs_qmail_smtpd_as_a_local_client(home: Home) -> None:
     assert home.run("sendmail", "-bs", PROTO="TCP", TCPREMOTEIP="10.0.0.1")[1] == b"TCP 10.0.0.1 no\n"
     smtpd.unlink()
     assert home.run("sendmail", "-bs") == (111, b"", b"sendmail: fatal: unable to run qmail-smtpd\n")
-
-
-def test_newaliases_points_elsewhere(home: Home) -> None:
-    assert home.run("newaliases") == (100, b"", b"sendmail: fatal: please use fastforward/newaliases instead\n")

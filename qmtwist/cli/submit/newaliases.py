@@ -10,9 +10,9 @@ Exit status: 100.
 
 from __future__ import annotations
 
-from .sendmail import run
+from qmtwist.cli.chain import fatal
 
 
 def main(arguments: list[bytes], home: str) -> int:
-    """See sendmail."""
-    return run(b"newaliases", arguments, home)
+    """Arguments do not matter."""
+    return fatal(b"sendmail", b"please use fastforward/newaliases instead", status=100)
