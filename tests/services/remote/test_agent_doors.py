@@ -28,8 +28,7 @@ async def test_a_host_sees_a_few_connections_without_a_slot_and_another_for_each
         await desk.until(lambda: len(desk.asking) == LIMIT and peer.connections == LIMIT)
         for granted in range(1, 3):
             desk.grant(desk.asking[granted])
-            await desk.until(lambda granted=granted: peer.connections == LIMIT + granted)
-        assert len(desk.asking) == LIMIT + 2
+            await desk.until(lambda wanted=LIMIT + granted: len(desk.asking) == peer.connections == wanted)
         desk.channel.close()
         await desk.until(lambda: desk.has_ended)
 
