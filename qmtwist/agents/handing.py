@@ -6,7 +6,6 @@ import os
 
 from qmtwist.control.replaced import is_ours
 from qmtwist.mail.shapes import Mapping
-from qmtwist.store.queue.layout import Layout, public_socket
 from qmtwist.wire import injection
 
 from .injection import Handover, Lost, Unavailable, connect
@@ -26,9 +25,9 @@ def reach(home: str, environ: Mapping[bytes, bytes]) -> Handing | None:
     program = os.path.join(home, PROGRAM)
     if not is_ours(program) or os.path.islink(program):  # a null client's is a link
         return None
-    for socket in (Layout(f"{home}/queue").socket, public_socket(home)):
+    for socket in injection.SOCKETS:
         try:
-            return Handing(connect(socket, os.getuid(), os.getpid()))
+            return Handing(connect(f"{home}/{socket}", os.getuid(), os.getpid()))
         except Unavailable:
             continue
     return None

@@ -6,7 +6,6 @@ import os
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Permanent, Temporary
-from qmtwist.mail.reasons import reason
 
 from .submit import Submission
 
@@ -22,16 +21,22 @@ def requeue(home: str, delivered_to: bytes, envelope: Envelope) -> int:
     try:
         submission = Submission(home, os.environb)
     except OSError as error:
-        raise Temporary(f"unable to fork: {reason(error).decode()}") from error
+        raise _temporary("unable to fork", error) from error
     with submission:
         submission.write(delivered_to)
         try:
             while piece := os.read(0, _READ_BYTES):
                 submission.write(piece)
         except OSError as error:
-            raise Temporary(f"unable to read message: {reason(error).decode()}") from error
+            raise _temporary("unable to read message", error) from error
         result = submission.finish(envelope)
     if result.text:
         kind = Permanent if result.text[:1] == b"D" else Temporary
         raise kind(os.fsdecode(result.text[1:]))
     return result.qp
+
+
+def _temporary(what: str, error: OSError) -> Temporary:
+    from qmtwist.mail.reasons import reason
+
+    return Temporary(f"{what}: {reason(error).decode()}")

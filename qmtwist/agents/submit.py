@@ -11,10 +11,8 @@ import os
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.shapes import Iterable, Mapping, NamedTuple, NoReturn
-from qmtwist.rules.queueresult import CRASHED as _CRASHED
-from qmtwist.rules.queueresult import result_text
 from qmtwist.store.durable import write_all
-from qmtwist.wire.text0 import encode_envelope
+from qmtwist.wire.envelope import encode_envelope
 
 from .handing import reach
 
@@ -91,7 +89,7 @@ class Submission:
             raise ValueError("NUL in an envelope address")
         if self._handing is not None:
             self._ended = True
-            return SubmitResult(self.qp, result_text(self._handing.finish(encode_envelope(envelope)), b"", False))
+            return SubmitResult(self.qp, _text(self._handing.finish(encode_envelope(envelope))))
         self._message = _close_once(self._message)
         if not self._broken:
             try:
@@ -132,8 +130,8 @@ class Submission:
         except OSError:
             return SubmitResult(self.qp, _SURPRISE)
         if os.WIFSIGNALED(status):
-            return SubmitResult(self.qp, _CRASHED)
-        return SubmitResult(self.qp, result_text(os.WEXITSTATUS(status), own_text, self._broken))
+            return SubmitResult(self.qp, _crashed())
+        return SubmitResult(self.qp, _text(os.WEXITSTATUS(status), own_text, self._broken))
 
 
 def submit(
@@ -154,8 +152,23 @@ def submit(
                 submission.write(piece)
         except OSError:
             submission.abandon()
-            return SubmitResult(submission.qp, result_text(54, b"", False))
+            return SubmitResult(submission.qp, _text(54))
         return submission.finish(envelope)
+
+
+def _text(code: int, own_text: bytes = b"", is_broken: bool = False) -> bytes:
+    """What an exit code means. The texts are loaded when one is needed."""
+    if not code and not is_broken:
+        return b""
+    from qmtwist.rules.queueresult import result_text
+
+    return result_text(code, own_text, is_broken)
+
+
+def _crashed() -> bytes:
+    from qmtwist.rules.queueresult import CRASHED
+
+    return CRASHED
 
 
 def _pieces(descriptor: int) -> Iterable[bytes]:

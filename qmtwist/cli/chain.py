@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.agents import pathexec
 from qmtwist.mail.errors import suppress
-from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Mapping
 from qmtwist.store import durable
 
@@ -17,10 +15,16 @@ def say(text: bytes) -> None:
 
 def fatal(name: bytes, what: bytes, error: OSError | None = None, status: int = 111) -> int:
     """Say why a program gives up, with the system's reason if there is one; its exit status."""
-    say(b"%s: fatal: %s%s" % (name, what, b": " + reason(error) if error else b""))
+    if error is not None:
+        from qmtwist.mail.reasons import reason
+
+        what += b": " + reason(error)
+    say(b"%s: fatal: %s" % (name, what))
     return status
 
 
 def become(name: bytes, command: list[bytes], environ: Mapping[bytes, bytes] | None = None) -> int:
     """Run the command in place of this program; the exit status if that cannot be."""
+    from qmtwist.agents import pathexec
+
     return fatal(name, b"unable to run " + command[0], pathexec.become(command, environ))

@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.store.queue.invoker import invoker, special_invokers
-from qmtwist.store.queue.layout import public_socket
 from qmtwist.wire import injection
 from qmtwist.wire.injection import Reply
 from qmtwist.wire.injectionserver import (
@@ -272,7 +271,7 @@ def listen_for_users(reactor: IReactorUNIX, home: str, factory: InjectionFactory
 
     :raises OSError: it cannot be made there.
     """
-    path = public_socket(home)
+    path = f"{home}/{injection.SOCKETS[1]}"
     try:
         if os.stat(os.path.dirname(path)).st_uid != os.geteuid():
             return []

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Permanent, Temporary
 from qmtwist.rules.queueresult import CRASHED, result_text
-from qmtwist.wire.text0 import encode_envelope
+from qmtwist.wire.envelope import encode_envelope
 
 from .seams import Committed, Origin, Receipt
 

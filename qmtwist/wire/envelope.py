@@ -22,6 +22,15 @@ class EnvelopeError(Malformed):
         self.code = code
 
 
+def encode_envelope(envelope: Envelope) -> bytes:
+    """The envelope as qmail-queue reads it from descriptor 1.
+
+    >>> encode_envelope(Envelope(b"s", (b"a", b"b")))
+    b'Fs\\x00Ta\\x00Tb\\x00\\x00'
+    """
+    return b"F%s\0%s\0" % (envelope.sender, b"".join([b"T%s\0" % r for r in envelope.recipients]))
+
+
 class EnvelopeReader:
     """Checks an envelope in whatever pieces it comes; holds no more than one address."""
 

@@ -20,6 +20,9 @@ from qmtwist.mail.shapes import Iterable, NamedTuple
 
 from .netstring import NetstringReader, netstring
 
+SOCKETS = ("queue/lock/injection", "run/injection")
+"""Below the mail home; the second is for users of a server that root started, who cannot enter its queue."""
+
 PIECE_LIMIT_BYTES = 65536
 ENVELOPE_LIMIT_BYTES = 256 * 1024 * 1024
 LISTING_LIMIT_BYTES = 256 * 1024 * 1024

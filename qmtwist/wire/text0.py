@@ -1,4 +1,4 @@
-"""NUL-ended records: the envelope that qmail-queue reads, and todo files. (qmail-queue(8); qmail INTERNALS)"""
+"""NUL-ended records: todo files, logins. (qmail INTERNALS)"""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import NamedTuple
 
 DIGITS_LIMIT = 20
-
-
-def encode_envelope(envelope: Envelope) -> bytes:
-    """The envelope as qmail-queue reads it from descriptor 1.
-
-    >>> encode_envelope(Envelope(b"s", (b"a", b"b")))
-    b'Fs\\x00Ta\\x00Tb\\x00\\x00'
-    """
-    return b"F%s\0%s\0" % (envelope.sender, b"".join([b"T%s\0" % r for r in envelope.recipients]))
 
 
 class TodoEntry(NamedTuple):

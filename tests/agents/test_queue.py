@@ -17,8 +17,9 @@ from qmtwist.store import durable
 from qmtwist.store.queue import accept, numbers
 from qmtwist.store.queue.layout import Layout
 from qmtwist.wire import injection
+from qmtwist.wire.envelope import encode_envelope
 from qmtwist.wire.netstring import netstring
-from qmtwist.wire.text0 import encode_envelope, parse_todo
+from qmtwist.wire.text0 import parse_todo
 from tests.support.faults import FaultyOs
 from tests.support.queues import files, make_queue
 

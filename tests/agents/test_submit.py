@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from qmtwist.agents import submit as module
-from qmtwist.agents.submit import Submission, SubmitResult, result_text, submit
+from qmtwist.agents.submit import Submission, SubmitResult, submit
 from qmtwist.mail.envelope import Envelope
+from qmtwist.rules.queueresult import result_text
 from tests.support.refusing_disk import open_descriptors
 
 ENVELOPE = Envelope(b"s@x", (b"a@y", b"b@z"))

@@ -23,8 +23,8 @@ from qmtwist.mail.errors import MailError, Permanent, Temporary
 from qmtwist.services.injection import CLIENT_LIMIT, USER_LIMIT, InjectionFactory, InjectionProtocol, listen, refusal
 from qmtwist.services.seams import Committed, Origin, Receipt
 from qmtwist.wire import injection
+from qmtwist.wire.envelope import encode_envelope
 from qmtwist.wire.netstring import netstring
-from qmtwist.wire.text0 import encode_envelope
 from tests.support.queues import files, make_queue
 
 ENVELOPE = Envelope(b"s@x", (b"a@b",))

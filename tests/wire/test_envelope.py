@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail.envelope import Envelope
-from qmtwist.wire.envelope import BAD_FORMAT, TOO_LONG, EnvelopeError, EnvelopeReader, parse_records
-from qmtwist.wire.text0 import encode_envelope
+from qmtwist.wire.envelope import BAD_FORMAT, TOO_LONG, EnvelopeError, EnvelopeReader, encode_envelope, parse_records
 from tests.support.cuts import cuts
 
 addresses = st.binary(max_size=30).map(lambda address: address.replace(b"\0", b""))

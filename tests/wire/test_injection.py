@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed
 from qmtwist.wire import injection
+from qmtwist.wire.envelope import encode_envelope
 from qmtwist.wire.injection import Reply
 from qmtwist.wire.injectionserver import (
     Introduced,
@@ -21,7 +22,6 @@ from qmtwist.wire.injectionserver import (
     format_reply,
 )
 from qmtwist.wire.netstring import netstring
-from qmtwist.wire.text0 import encode_envelope
 from tests.support.cuts import cuts
 
 ENVELOPE = Envelope(b"s@x", (b"a@b", b"c@d"))

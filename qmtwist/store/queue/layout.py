@@ -48,11 +48,6 @@ class Layout:
         return f"{self.queue}/todo/{number}"
 
 
-def public_socket(home: str) -> str:
-    """Where a server that root started takes messages from everybody: users cannot enter its queue directory."""
-    return f"{home}/run/injection"
-
-
 def split_name(number: int) -> str:
     """The name by which spawners know a message: `S/ID`."""
     return f"{number % SPLIT}/{number}"
