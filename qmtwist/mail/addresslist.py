@@ -80,11 +80,13 @@ def tokenize(data: bytes, is_tolerant: bool = False, limit_tokens: int = LIMIT_T
     >>> tokenize(b'"J', is_tolerant=True)
     [Token(kind=b'q', text=b'J')]
     """
-    return _Lexer(data, is_tolerant).tokens(limit_tokens)
+    return Lexer(data, is_tolerant).tokens(limit_tokens)
 
 
-class _Lexer:
-    """Cuts one piece of text; `tokenize` makes it and throws it away."""
+class Lexer:
+    """Cuts one piece of text; `tokenize` or a reader of another kind of list makes it and throws it away."""
+
+    _blank: Token | None = None  # what stands for blanks, if they count
 
     def __init__(self, data: bytes, is_tolerant: bool) -> None:
         self._data = data
@@ -93,12 +95,15 @@ class _Lexer:
         self._marks: dict[bytes, bytes] = {}  # by table: the data with only its stops marked
 
     def tokens(self, limit_tokens: int) -> list[Token]:
-        data, end = self._data, len(self._data)
+        """See `tokenize`."""
+        data, end, blank = self._data, len(self._data), self._blank
         tokens: list[Token] = []
         while self._at < end:
             byte = data[self._at]
             if byte in _BLANKS:
                 self._at += 1
+                if blank and (not tokens or tokens[-1] is not blank):
+                    tokens.append(blank)
                 continue
             if byte in _ONE_CHARACTER:
                 self._at += 1
