@@ -6,6 +6,8 @@ from qmtwist.mail.date import ctime
 from qmtwist.mail.shapes import Iterable, Iterator
 
 _FROM = b"From "
+_RETURN_PATH = b"Return-Path: <"
+_LINE_BYTES = 1000
 _MARK, _LF = b">\n"
 _DASHES = bytes.maketrans(b" \t\n", b"---")
 
@@ -17,6 +19,21 @@ def from_line(sender: bytes, now: int) -> bytes:
     b'From MAILER-DAEMON Thu Jan 01 00:00:00 1970\n'
     """
     return b"From %s %s\n" % (sender.translate(_DASHES) or b"MAILER-DAEMON", ctime(now))
+
+
+def maildir_sender(beginning: bytes) -> bytes:
+    r"""The sender for the From_ line of a message in a maildir: of its first line, else `XXX`. (maildir2mbox)
+
+    >>> maildir_sender(b"Return-Path: <a b@x>\nDelivered-To: c\n"), maildir_sender(b"Return-Path: <>\n")
+    (b'a b@x', b'')
+    >>> maildir_sender(b"Subject: hello\n\n"), maildir_sender(b"Return-Path: <a@b>")
+    (b'XXX', b'a@b')
+    """
+    line, lf, _ = beginning.partition(b"\n")
+    if not line.startswith(_RETURN_PATH) or (not lf and len(line) > _LINE_BYTES):
+        return b"XXX"
+    rest = line[len(_RETURN_PATH) :]
+    return b"" if rest.startswith(b">") else rest[:-1]
 
 
 def quoted(pieces: Iterable[bytes]) -> Iterator[bytes]:

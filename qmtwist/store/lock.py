@@ -45,6 +45,41 @@ def lock_mailbox(
     return has_flock or has_fcntl
 
 
+def is_current(descriptor: int, path: bytes) -> bool:
+    """Whether the name still belongs to the file that was opened by it.
+
+    A program that replaces a mailbox by a new file (maildir2mbox) does so under the old file's lock; who has waited
+    for that lock must look again, or writes into a file that nobody will ever see.
+
+    :raises OSError: that cannot be told.
+    """
+    try:
+        named = os.stat(path)
+    except FileNotFoundError:
+        return False
+    opened = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+
+
+def open_locked(path: bytes, flags: int, limit_s: float, mode: int = 0o600) -> int:
+    """Open a mailbox file and lock it; the descriptor, whose closing unlocks it.
+
+    :raises Locked: somebody else has had it for `limit_s` seconds.
+    :raises OSError: it cannot be opened, or this file system has no locks (ENOLCK).
+    """
+    while True:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, mode)
+        try:
+            if not lock_mailbox(descriptor, limit_s):
+                raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+            if is_current(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
 def _wait_for(
     take: Callable[[], object], deadline: float, clock: Callable[[], float], pause: Callable[[float], None]
 ) -> bool:

@@ -35,6 +35,13 @@ def trouble() -> Temporary:
     return Temporary("Temporary error on maildir delivery. (#4.3.0)", "4.3.0")
 
 
+def host_part(host: bytes | None = None) -> bytes:
+    """What stands for this machine in a file name; `host` is asked from the system when None. (maildir(5))"""
+    if host is None:
+        host = os.fsencode(os.uname().nodename)
+    return host[:HOST_BYTES].replace(b"/", b"\\057").replace(b":", b"\\072") or b"localhost"
+
+
 class Names:
     """File names that no other delivery anywhere has: of time, process, count, chance and host.
 
@@ -43,10 +50,7 @@ class Names:
 
     def __init__(self, host: bytes | None = None, clock_ns: Callable[[], int] = time.time_ns) -> None:
         """`host` is this machine's name, asked from the system when None; `clock_ns` gives POSIX nanoseconds."""
-        if host is None:
-            host = os.fsencode(os.uname().nodename)
-        safe = host[:HOST_BYTES].replace(b"/", b"\\057").replace(b":", b"\\072") or b"localhost"
-        self._tail = b"R%s.%s" % (os.urandom(4).hex().encode("ascii"), safe)
+        self._tail = b"R%s.%s" % (os.urandom(4).hex().encode("ascii"), host_part(host))
         self._pid = os.getpid()
         self._count = 0
         self._clock_ns = clock_ns

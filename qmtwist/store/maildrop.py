@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
-from qmtwist.mail.errors import Permanent, Temporary
+from qmtwist.mail.errors import Permanent, Temporary, suppress
 from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
 TMP_AGE_S = 129_600  # a delivery that takes longer than 36 hours is dead
@@ -74,6 +74,18 @@ class Maildrop:
             except OSError:
                 failures += 1
         return failures
+
+    def remove(self, index: int) -> None:
+        """Delete one message. That it is gone already is no error: somebody else has deleted it.
+
+        :raises OSError: it is there still.
+        """
+        with suppress(FileNotFoundError):
+            try:
+                os.unlink(self.messages[index].path, dir_fd=self._directory)
+            except FileNotFoundError:
+                self._look_around()
+                os.unlink(self._path_now(index), dir_fd=self._directory)
 
     def keep(self, indexes: Iterable[int]) -> None:
         """Move what is still in `new/` to `cur/` with `:2,`, whether it was read or not; trouble is ignored."""

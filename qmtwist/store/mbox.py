@@ -15,7 +15,7 @@ from qmtwist.mail.shapes import Callable, Iterable
 from qmtwist.rules.mboxquote import quoted
 
 from . import durable
-from .lock import Locked, lock_mailbox
+from .lock import Locked, is_current, lock_mailbox
 
 LOCK_LIMIT_S = 30.0
 # Not blocking: a FIFO without a reader is an error at once, not a delivery that never ends.
@@ -35,19 +35,36 @@ def append(
 
     :raises Temporary: with the report; the file is as long as before if that could be arranged.
     """
+    descriptor, is_locked = _open_locked(path, shown, lock)
     try:
-        descriptor = os.open(path, _FLAGS, 0o600)
-    except OSError as error:
-        raise _refusal(b"Unable to open %s: %s. (#4.2.1)", shown, error) from error
-    try:
-        try:
-            is_locked = lock(descriptor, LOCK_LIMIT_S)
-        except Locked:
-            raise Temporary("File has been locked for 30 seconds straight. (#4.3.0)", "4.3.0")
         _write(descriptor, path, shown, head, pieces, is_locked)
     finally:
         with suppress(OSError):  # the file was synced: nothing is left that closing could lose
             os.close(descriptor)
+
+
+def _open_locked(path: bytes, shown: bytes, lock: Callable[[int, float], bool]) -> tuple[int, bool]:
+    """The file that has this name once it is locked, and whether there are locks.
+
+    :raises Temporary: with the report.
+    """
+    while True:
+        descriptor = -1
+        try:
+            descriptor = os.open(path, _FLAGS, 0o600)
+            is_locked = lock(descriptor, LOCK_LIMIT_S)
+            if is_current(descriptor, path):
+                return descriptor, is_locked
+            os.close(descriptor)  # it was replaced while we waited
+        except BaseException as error:
+            if descriptor >= 0:
+                with suppress(OSError):
+                    os.close(descriptor)
+            if isinstance(error, Locked):
+                raise Temporary("File has been locked for 30 seconds straight. (#4.3.0)", "4.3.0")
+            if isinstance(error, OSError):
+                raise _refusal(b"Unable to open %s: %s. (#4.2.1)", shown, error) from error
+            raise
 
 
 def _write(descriptor: int, path: bytes, shown: bytes, head: bytes, pieces: Iterable[bytes], is_locked: bool) -> None:
