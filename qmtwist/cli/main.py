@@ -3,6 +3,7 @@
     qmtwist setup [--home DIR] [--host NAME] [--admin ADDRESS]   make or complete a home
     qmtwist setup --null-client --hub HOST [--home DIR] ...      the same for a host that keeps no queue
     qmtwist check [--home DIR]                                   is this home in order?
+    qmtwist trace [--home DIR] ADDRESS...                        where would mail for it go?
     qmtwist passwd [--home DIR] [--stdin] USER                   set a mailbox password
     qmtwist tlskey [--home DIR]                                  this host's key for TLS, and its pin
     qmtwist control-reference                                    every control file, as Markdown
@@ -23,7 +24,13 @@ import sys
 from .launch import find_home
 from .registry import PROGRAMS
 
-COMMANDS = {"setup": "control.setup", "check": "control.check", "passwd": "control.passwd", "tlskey": "control.tlskey"}
+COMMANDS = {
+    "setup": "control.setup",
+    "check": "control.check",
+    "trace": "control.trace",
+    "passwd": "control.passwd",
+    "tlskey": "control.tlskey",
+}
 
 
 def main(arguments: list[bytes] | None = None, home: str | None = None) -> int:

@@ -19,7 +19,7 @@ from qmtwist.store.cdb import Reader
 from . import getpw
 from .replaced import Watch
 
-__all__ = ["ALIAS", "Account", "LookupFailed", "find_account", "find_by_name"]
+__all__ = ["ALIAS", "Account", "LookupFailed", "find_account", "find_by_name", "look_up"]
 
 ALIAS = b"alias"
 _PASSWORD_FILE = "/etc/passwd"
@@ -46,6 +46,15 @@ def find_account(home: str, local: bytes) -> Account:
     if found is None:
         found = _from_password_file(home, local)
     return _allowed(found)
+
+
+def look_up(home: str, local: bytes) -> tuple[Account, bool]:
+    """Whose a local part is, whoever asks, and whether users/cdb says so. Nobody may deliver by this answer.
+
+    :raises Temporary: no answer now.
+    """
+    found = _from_database(home, local)
+    return (find_by_name(home, local, is_private=False), False) if found is None else (found, True)
 
 
 def find_by_name(home: str, local: bytes, is_private: bool) -> Account:

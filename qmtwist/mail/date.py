@@ -1,4 +1,4 @@
-"""Dates as mail writes them, always UTC. (RFC 5322 §3.3; qmail date822fmt, myctime)"""
+"""Dates as mail writes them, UTC unless a zone is given. (RFC 5322 §3.3; qmail date822fmt, myctime)"""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def rfc822(now: int) -> bytes:
     """
     year, month, day, hour, minute, second = civil(now)
     return b"%d %s %d %02d:%02d:%02d -0000" % (day, _MONTHS[month - 1], year, hour, minute, second)
+
+
+def local822(now: int, offset_s: int) -> bytes:
+    """The same in a time zone so many seconds east of Greenwich, which counts in whole minutes.
+
+    >>> local822(1795238029, 19800), local822(1795238029, -12600)
+    (b'21 Nov 2026 10:43:49 +0530', b'21 Nov 2026 01:43:49 -0330')
+    """
+    minutes = abs(offset_s) // 60
+    return rfc822(now + offset_s)[:-5] + b"%c%02d%02d" % (b"-+"[offset_s >= 0], minutes // 60, minutes % 60)
 
 
 def ctime(now: int) -> bytes:

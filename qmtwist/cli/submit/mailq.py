@@ -2,9 +2,9 @@
 
     mailq
 
-Runs qmail-qread, as sendmail -bp does; the options of sendmail are accepted.
+Runs qmail-qread, as sendmail -bp does. The options of sendmail are accepted, and change nothing.
 
-Exit status: that of qmail-qread.
+Exit status: that of qmail-qread; 64 for an option that no sendmail has; 75 when it cannot be run.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Recipients: -a the arguments; -h the header fields To, Cc, Bcc and Apparently-To
 Resent-Bcc; -H both; -A (default) the arguments if there are any, else the header. -f gives the envelope sender. -n
 prints the message instead of queueing it; -N (default) queues it. A message without any recipient is refused, and so is
 an address that SMTP cannot name: of more than 899 bytes, with a control character, or with a blank, a quote, a
-backslash, < or > in its host. A header may have 32 MB and 200,000 fields, a field of addresses 2,000,000 words, a
+backslash, < or > in its host. A header may have 32 MB and 200,000 fields, its addresses 2,000,000 words, a
 message 1,000,000 recipients.
 
 Environment: QMAILUSER, MAILUSER, USER or LOGNAME, QMAILHOST or MAILHOST, and QMAILNAME, MAILNAME or NAME make the
@@ -40,10 +40,11 @@ from qmtwist.mail.errors import Malformed
 from qmtwist.mail.header import HeaderReader, LineEnds
 from qmtwist.mail.shapes import Iterator, Mapping
 from qmtwist.rules.completion import Unparsable
+from qmtwist.rules.exits import QMAIL, Exits
 from qmtwist.rules.inject import EITHER, Completed, Person, Submission, complete
 from qmtwist.store.durable import read, write_all
 
-PERMANENT, TEMPORARY = 100, 111
+_USAGE, _DATA, _REFUSED, _LATER = range(4)  # places in Exits
 _NO_RECIPIENTS = b"no recipients: give addresses as arguments or in To, Cc or Bcc (#5.1.3)\n"
 _READ_BYTES = 65536
 
@@ -51,9 +52,9 @@ Environment = Mapping[bytes, bytes]
 
 
 class _Fatal(Exception):
-    def __init__(self, status: int, complaint: bytes) -> None:
+    def __init__(self, place: int, complaint: bytes) -> None:
         super().__init__(complaint)
-        self.status = status
+        self.place = place
         self.complaint = complaint
 
 
@@ -62,24 +63,27 @@ def main(arguments: list[bytes], home: str) -> int:
     return inject(arguments, home, os.environb)
 
 
-def inject(arguments: list[bytes], home: str, environ: Environment) -> int:
-    """The whole program, for qmail-inject and for those that are it under another name."""
+def inject(arguments: list[bytes], home: str, environ: Environment, exits: Exits = QMAIL, lead: bytes = b"") -> int:
+    """The whole program, for qmail-inject and for those that are it under another name.
+
+    `exits` are the statuses it may end with; `lead` is read before standard input, as if it were its beginning.
+    """
     try:
         if not os.access(home, os.X_OK):
-            return _die(TEMPORARY, b"internal bug\n")
+            return _die(exits.later, b"internal bug\n")
         submission, is_queued = _read_arguments(arguments, environ)
-        _send(submission, is_queued, home, environ)
+        _send(submission, is_queued, home, environ, lead)
     except UsageError as error:
         _say(b"qmail-inject: " + error.complaint + b"\n")
-        return PERMANENT
+        return exits.usage
     except Unparsable as error:
-        return _die(PERMANENT, error.complaint)
+        return _die(exits.data, error.complaint)
     except _Fatal as error:
-        return _die(error.status, error.complaint)
+        return _die(exits[error.place], error.complaint)
     except MemoryError:
-        return _die(TEMPORARY, b"out of memory\n")
+        return _die(exits.later, b"out of memory\n")
     except OSError:
-        return _die(TEMPORARY, b"read error\n")
+        return _die(exits.later, b"read error\n")
     return 0
 
 
@@ -133,9 +137,9 @@ def _person(environ: Environment) -> Person:
     return Person(user, host, name, environ.get(b"QMAILSUSER", user), environ.get(b"QMAILSHOST", host))
 
 
-def _send(submission: Submission, is_queued: bool, home: str, environ: Environment) -> None:
+def _send(submission: Submission, is_queued: bool, home: str, environ: Environment, lead: bytes) -> None:
     hosts = read_hosts(home, environ)
-    pieces = _stdin()
+    pieces = _stdin(lead)
     header = HeaderReader()
     try:
         for piece in pieces:
@@ -144,7 +148,7 @@ def _send(submission: Submission, is_queued: bool, home: str, environ: Environme
                 break
         header.eof()
     except Malformed as error:
-        raise _Fatal(PERMANENT, b"%s (#%s)\n" % (error.text.encode(), error.status.encode())) from error
+        raise _Fatal(_DATA, b"%s (#%s)\n" % (error.text.encode(), error.status.encode())) from error
     completed = complete(header.fields, hosts, _person(environ), submission)
     body = _body(header, pieces)
     if is_queued:
@@ -159,10 +163,12 @@ def _print(data: bytes) -> None:
     try:
         write_all(1, data)
     except OSError as error:
-        raise _Fatal(TEMPORARY, b"write error\n") from error
+        raise _Fatal(_LATER, b"write error\n") from error
 
 
-def _stdin() -> Iterator[bytes]:
+def _stdin(lead: bytes) -> Iterator[bytes]:
+    if lead:
+        yield lead
     while piece := os.read(0, _READ_BYTES):
         yield piece
 
@@ -177,15 +183,15 @@ def _body(header: HeaderReader, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _queue(completed: Completed, body: Iterator[bytes], home: str, environ: Environment) -> None:
     if not completed.recipients:
-        raise _Fatal(PERMANENT, _NO_RECIPIENTS)
+        raise _Fatal(_USAGE, _NO_RECIPIENTS)
     try:
         submission = QueueSubmission(home, environ)
     except OSError as error:
-        raise _Fatal(TEMPORARY, b"unable to run qmail-queue\n") from error
+        raise _Fatal(_LATER, b"unable to run qmail-queue\n") from error
     with submission:
         submission.write(completed.header)
         for piece in body:
             submission.write(piece)
         result = submission.finish(Envelope(completed.sender, completed.recipients))
     if result.text:
-        raise _Fatal(PERMANENT if result.text[:1] == b"D" else TEMPORARY, result.text[1:] + b"\n")
+        raise _Fatal(_REFUSED if result.text[:1] == b"D" else _LATER, result.text[1:] + b"\n")
