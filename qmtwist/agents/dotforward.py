@@ -38,7 +38,7 @@ def read_plan(name: bytes, setting: Setting) -> Plan | None:
 
     plan = parse(text, owner, hosts, _read)
     for step in plan.steps:
-        if step.kind == FILE and not _is_own_file(step.text):
+        if step.kind == FILE and not _may_append(step.text, environ.get(b"HOME", b"")):
             raise Mistake(b"file delivery %s not supported" % step.text)
     return plan
 
@@ -62,13 +62,17 @@ def _read(name: bytes) -> bytes | None:
     return text
 
 
-def _is_own_file(name: bytes) -> bool:
-    """Whether mail may be appended: nothing is made by mistake, and nothing that belongs to others is changed."""
+def _may_append(name: bytes, home: bytes) -> bool:
+    """Whether mail may be added to a file: nothing of others is changed, nothing is made outside of the user's home."""
     try:
         status = os.stat(name)
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    except FileNotFoundError:
+        directory = os.path.dirname(os.path.realpath(name))
+        is_at_home = bool(home) and (directory + b"/").startswith(os.path.realpath(home) + b"/")
+        return is_at_home and os.path.isdir(directory) and os.stat(directory).st_uid == os.geteuid()
     except OSError:
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def show(plan: Plan, say: Say) -> None:

@@ -87,7 +87,7 @@ class _Reader:
             self._include(word.text, line)
         elif word.kind != ADDRESS:
             self.steps.append(Step(word.kind, word.text))
-        elif word.text.lower() == (self._address if word.has_at else self._user):
+        elif self._user and word.text.lower() == (self._address if word.has_at else self._user):
             self.is_direct = True
         elif word.text:
             self.steps.append(Step(ADDRESS, self._completed(word)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,54 @@ def test_a_database_above_four_gibibytes_is_refused(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(cdb, "SIZE_LIMIT", limit)
         with pytest.raises(Malformed):
             cdb.encode([(b"a", b"1")])
+
+
+def streamed(path: Path, records: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The file that `stream` makes."""
+    cdb.stream(cdb.begin(os.fsencode(path)), records)
+    return path.read_bytes()
+
+
+@given(records=RECORDS)
+def test_a_stream_of_records_makes_the_same_file(
+    records: list[tuple[bytes, bytes]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert streamed(tmp_path_factory.mktemp("cdb") / "x", iter(records)) == cdb.encode(records)
+
+
+def test_a_long_stream_makes_the_same_file_too(tmp_path: Path) -> None:
+    records = [(b"key %d" % number, b"x" * 1000) for number in range(3000)]
+    assert streamed(tmp_path / "x", records) == cdb.encode(records)
+
+
+def test_a_stream_that_breaks_off_leaves_an_empty_file(tmp_path: Path) -> None:
+    def breaking() -> Iterator[tuple[bytes, bytes]]:
+        for number in range(5000):
+            yield b"%d" % number, b"x" * 1000
+        raise Malformed("no")
+
+    with pytest.raises(Malformed):
+        streamed(tmp_path / "x", breaking())
+    assert (tmp_path / "x").read_bytes() == b""
+
+
+@given(records=RECORDS, size=st.integers(1, 3000))
+def test_records_are_read_from_a_pipe_in_order(records: list[tuple[bytes, bytes]], size: int) -> None:
+    stream = io.BytesIO(cdb.encode(records))
+    assert list(cdb.scan(lambda count: stream.read(min(count, size)))) == records
+
+
+@given(records=RECORDS.filter(bool), cut=st.integers(1, 60))
+def test_a_pipe_that_ends_within_a_record_is_malformed(records: list[tuple[bytes, bytes]], cut: int) -> None:
+    data = cdb.encode(records)
+    end = int.from_bytes(data[:4], "little")
+    stream = io.BytesIO(data[: max(0, end - cut)])
+    with pytest.raises(Malformed):
+        list(cdb.scan(stream.read))
+
+
+def test_a_record_that_reaches_into_the_tables_is_malformed() -> None:
+    data = bytearray(cdb.encode([(b"a", b"xyz")]))
+    data[2052] = 4
+    with pytest.raises(Malformed):
+        list(cdb.scan(io.BytesIO(data).read))

@@ -12,16 +12,16 @@ A line that begins with `#` is a comment. On any other there are:
     joe, \joe           the user's own name, alone or with the host: go on with the .qmail file
     "|program"          a shell command; its input begins with From, Return-Path and Delivered-To lines
     :include:/path      a file with more of all this
-    /path               append to this mbox file, which must be there already and belong to the user
+    /path               append to this mbox file of the user's, which is made if it is to be below the home
 
 The whole file is understood before anything is done. Programs are run and files written in the order of lines, from
 right to left in a line, and then the message is forwarded, with the envelope sender NEWSENDER. If a program fails,
 nothing is forwarded; where it may work later, what was done before is not done again by the next attempt if
-~/.qmtwist-ran can be written. A file that others may write is not obeyed.
+~/.qmtwist-ran can be written. A .forward file that everybody may write is not obeyed.
 
 -n prints what would be done, and does nothing. -N (default) does it.
 
-Environment: USER, HOST, NEWSENDER, UFLINE, RPLINE and DTLINE, as qmail-local sets them.
+Environment: USER, HOST, HOME, NEWSENDER, UFLINE, RPLINE and DTLINE, as qmail-local sets them.
 
 Control files: defaulthost, defaultdomain, plusdomain, me.
 
