@@ -34,7 +34,10 @@ NEEDS_ROOT = os.path.join(TOP, "tests/vectors/needs-root.txt")
 
 # What is played: kinds of cases, and how exactly they are compared.
 SETS = (
-    ("exact", "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,qmqpc,inject,sendmail"),
+    (
+        "exact",
+        "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,qmqpc,inject,sendmail",
+    ),
     ("semantic", "smtpd,pop3d,popup,remote"),
 )
 
