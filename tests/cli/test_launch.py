@@ -63,3 +63,11 @@ def test_the_home_is_the_environments_then_the_launchers_then_the_usual_one(monk
     assert launch.find_home("/own") == "/own"
     monkeypatch.delenv("QMTWIST_HOME")
     assert launch.find_home(None) == "/var/qmail"
+
+
+def test_a_module_that_was_moved_after_its_launcher_was_made_is_found_by_the_registry() -> None:
+    for place in ("mailbox.maildirmake", "elsewhere.maildirmake", ""):
+        code = f"import sys; sys.path.append({TOP!r}); from qmtwist.cli.launch import run; "
+        code += f"run('maildirmake', '/', {place!r})"
+        ended = subprocess.run([sys.executable, "-IS", "-c", code, "--help"], capture_output=True)
+        assert (ended.returncode, ended.stdout[:11], ended.stderr) == (0, b"maildirmake", b"")

@@ -102,7 +102,7 @@ def launcher_text(name: str, home: str, command: Command) -> str:
         first = f'#!/bin/sh\n"exec" "{command.python}" "-IS" "$0" "$@"'
     return (
         f"{first}\n{MARK.decode()}\nimport sys\nsys.path += {list(command.paths)!a}\n"
-        f"from qmtwist.cli.launch import run\nrun({name!r}, {home!a})\n"
+        f"from qmtwist.cli.launch import run\nrun({name!r}, {home!a}, {PROGRAMS[name]!r})\n"
     )
 
 
