@@ -45,7 +45,8 @@ class HeaderReader:
     its header has no body: `rest` is empty.
     """
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = LIMIT_BYTES, has_mbox_lines: bool = True) -> None:
+        """`has_mbox_lines`: a line that begins with `From ` is a field, as for qmail-inject."""
         self.fields: list[Field] = []
         self.rest = b""
         self.is_complete = False
@@ -55,6 +56,7 @@ class HeaderReader:
         self._crlf_lines = 0
         self._all_lines = 0
         self._limit = limit_bytes
+        self._has_mbox_lines = has_mbox_lines
         self._size = 0
 
     def receive(self, data: bytes) -> None:
@@ -95,7 +97,7 @@ class HeaderReader:
         """Whether this line belongs to the header."""
         if line[:1] in (b" ", b"\t") and self._raw:
             self._raw += line
-        elif line.startswith(b"From "):
+        elif self._has_mbox_lines and line.startswith(b"From "):
             self._end_field()
             self._raw += MBOX_NAME + b": " + line
         elif field_name(line) is not None:

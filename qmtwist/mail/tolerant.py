@@ -35,12 +35,13 @@ from .addresslist import (
     unquote,
 )
 from .header import Field
-from .shapes import Iterable, NamedTuple
+from .shapes import NamedTuple
 
 _PIECES = WORDS | {DOT, AT}
 _SILENT = frozenset((COMMA, SEMICOLON, COLON, LEFT, RIGHT))
 _ENDS_PHRASE = frozenset((COMMA, SEMICOLON, COLON, RIGHT))
-_BLANK = Token(b" ")
+BLANK = b" "
+_BLANK = Token(BLANK)
 _OPENING, _BACKSLASH = ord("("), ord("\\")
 
 # What may stand in an encoded word (RFC 2047 §2) outside of quotes; a dot there is wrong but usual.
@@ -83,21 +84,15 @@ def mailboxes(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Mailbox]:
 
     :raises TooLong: more words and other tokens than the limit; nothing else is wrong with any text.
     """
-    return _together(_Reader(_Verbatim(text, True).tokens(limit_tokens)).read())
+    return _together(_Reader(verbatim_tokens(text, limit_tokens)).read())
 
 
-def listed(fields: Iterable[Field], names: frozenset[bytes]) -> list[bytes]:
-    """The addresses in all fields of these names, in order: only those with a host.
+def verbatim_tokens(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Token]:
+    """Its tokens with one of kind `BLANK` for blanks; comments keep their inner parentheses.
 
     :raises TooLong: as `mailboxes`.
     """
-    found: list[bytes] = []
-    for field in fields:
-        if field.name in names:
-            found += [
-                mailbox.address for mailbox in mailboxes(unfolded(field)) if mailbox.box is not None and mailbox.host
-            ]
-    return found
+    return _Verbatim(text, True).tokens(limit_tokens)
 
 
 class _Verbatim(Lexer):

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from qmtwist.mail.addresslist import TooLong
 from qmtwist.mail.header import Field
-from qmtwist.mail.tolerant import Mailbox, format_mailbox, format_mailboxes, listed, mailboxes, unfolded
-
-TO_CC = frozenset((b"to", b"cc"))
+from qmtwist.mail.tolerant import Mailbox, format_mailbox, format_mailboxes, mailboxes, unfolded
 
 
 def shown(text: bytes) -> list[bytes]:
@@ -69,15 +67,6 @@ def test_a_field_is_folded_after_commas() -> None:
 
 def test_a_value_has_its_folds_taken_out_and_its_blanks_kept() -> None:
     assert unfolded(Field(b"subject", b"Subject:  a\n\tb\n")) == b"  a\tb"
-
-
-def test_only_addresses_with_a_host_are_listed() -> None:
-    fields = [
-        Field(b"to", b"To: Joe <joe@host>, ann, <>\n"),
-        Field(b"bcc", b"Bcc: secret@host\n"),
-        Field(b"cc", b"Cc: grp: x@y\n z;\n"),
-    ]
-    assert listed(fields, TO_CC) == [b"joe@host", b"x@y"]
 
 
 # -- properties

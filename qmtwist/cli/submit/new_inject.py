@@ -27,11 +27,11 @@ prints the envelope and the message instead of queueing it; -N (default) queues 
 
 REWRITING
 
-Lines of the file that QMAILREWRITEFILE names, else of control/rewrite. Each is tried once, in order: `=post:new` makes
-the host `post` into `new`; `*post:new` puts `new` where a host ends in `post`; `?post:new` likewise where the rest of
-the host has no dot and no bracket; `-post:new` makes a host that ends in `post` into `new`. Without a file: a dot at the
-end is removed, no host becomes control/defaulthost, a `+` at the end becomes a dot and control/plusdomain, and a host
-without a dot gets one and control/defaultdomain.
+Rules are lines of the file that QMAILREWRITEFILE names, else of control/rewrite. Each is tried once, in order:
+`=post:new` makes the host `post` into `new`; `*post:new` puts `new` where a host ends in `post`; `?post:new` likewise
+where the rest of the host has no dot and no bracket; `-post:new` makes a host that ends in `post` into `new`. Without a
+file a dot at the end is removed, no host becomes control/defaulthost, a `+` at the end becomes a dot and
+control/plusdomain, and a host without a dot gets one and control/defaultdomain.
 
 ENVIRONMENT
 
