@@ -1,4 +1,8 @@
-"""Hand a message to the running server without starting qmail-queue, which costs as much as the whole caller."""
+"""Hand a message to the running server without starting qmail-queue, which costs as much as the whole caller.
+
+A small message is sent in one piece with its introduction and its envelope, so that the server answers once. Until the
+server has said that it takes the message all of it is kept here: it can still be given to the queue program.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,15 @@ from qmtwist.control.replaced import is_ours
 from qmtwist.mail.shapes import Mapping
 from qmtwist.wire import injection
 
-from .injection import Handover, Lost, Unavailable, connect
+from .injection import Handover, Lost, Unavailable, open_connection
 
 PROGRAM = "bin/qmail-queue"
 LOST = 74  # qmail-queue's exit code for it
+TOGETHER_BYTES = 32768  # of message and envelope that are sent with the introduction; the server keeps twice as much
 
 
 def reach(home: str, environ: Mapping[bytes, bytes]) -> Handing | None:
-    """A server that takes a message for this process now. None: the queue program has to be run.
+    """A server that listens for this process's mail now. None: the queue program has to be run.
 
     That is so where no server can be reached, where QMAILQUEUE names another program or one has taken the place of
     ours, and for a process with borrowed rights: on whose behalf it acts is for qmail-queue to tell.
@@ -27,35 +32,53 @@ def reach(home: str, environ: Mapping[bytes, bytes]) -> Handing | None:
         return None
     for socket in injection.SOCKETS:
         try:
-            return Handing(connect(f"{home}/{socket}", os.getuid(), os.getpid()))
+            return Handing(Handover(open_connection(f"{home}/{socket}")))
         except Unavailable:
             continue
     return None
 
 
 class Handing:
-    """One message on its way to the server. Made by `reach`; ends with `finish` or `abandon`."""
+    """One message on its way to the server. Made by `reach`; ends with `finish` or `abandon`.
 
-    def __init__(self, answer: Handover | injection.Reply) -> None:
-        self._reply = answer if isinstance(answer, injection.Reply) else None
-        self._handover = None if isinstance(answer, injection.Reply) else answer
+    `kept` is what has been written while the server may still decline. After `is_declined` it has taken nothing.
+    """
+
+    def __init__(self, handover: Handover) -> None:
+        self.kept = b""
+        self.is_declined = False
+        self._handover = handover
+        self._is_introduced = False
+        self._reply: injection.Reply | None = None
 
     def write(self, data: bytes) -> None:
         """The next bytes of the message. Trouble shows in the result of `finish`."""
-        if self._reply is None and self._handover is not None and data:
-            try:
-                self._reply = self._handover.send(injection.pieces(data))
-            except Lost:
-                self._reply = injection.Reply(LOST, b"")
+        if not self._is_introduced:
+            self.kept += data
+            if len(self.kept) > TOGETHER_BYTES and self._introduce(b""):
+                data, self.kept = self.kept, b""
+                self._send(data)
+        elif data:
+            self._send(data)
 
     def finish(self, records: bytes) -> int:
-        """Give the whole envelope and wait; the exit code that qmail-queue would have."""
-        handover, reply = self._handover, self._reply
-        if handover is None:
-            return reply.code if reply is not None else LOST
+        """Give the whole envelope and wait; the exit code that qmail-queue would have.
+
+        :raises Unavailable: the server declines, and has taken nothing: `kept` is the whole message.
+        """
+        end = injection.END_OF_MESSAGE + injection.pieces(records)
+        if not self._is_introduced and not self.is_declined:
+            together = injection.pieces(self.kept) + end
+            if len(together) <= 2 * TOGETHER_BYTES:
+                self._introduce(together)
+                end = b""
+            elif self._introduce(b""):
+                self._send(self.kept)
+        if self.is_declined:
+            raise Unavailable
         try:
             # A lost connection means the same before the envelope and after it: temporary, and no second way.
-            return (reply or handover.finish(injection.END_OF_MESSAGE + injection.pieces(records))).code
+            return (self._reply or self._handover.finish(end)).code
         except Lost:
             return LOST
         finally:
@@ -63,6 +86,22 @@ class Handing:
 
     def abandon(self) -> None:
         """Hang up: what was not finished is forgotten by the server."""
-        handover, self._handover = self._handover, None
-        if handover is not None:
-            handover.close()
+        self._handover.close()
+
+    def _introduce(self, more: bytes) -> bool:
+        """Say who we are, and `more`; whether the server goes on."""
+        try:
+            self._reply = self._handover.introduce(os.getuid(), os.getpid(), more)
+        except Unavailable:
+            self.is_declined = True
+        except Lost:
+            self._reply = injection.Reply(LOST, b"")
+        self._is_introduced = not self.is_declined
+        return self._is_introduced and self._reply is None
+
+    def _send(self, data: bytes) -> None:
+        if self._reply is None:
+            try:
+                self._reply = self._handover.send(injection.pieces(data))
+            except Lost:
+                self._reply = injection.Reply(LOST, b"")

@@ -28,11 +28,38 @@ class Lost(Exception):
 
 
 class Handover:
-    """One message on its way to the daemon. Made by `connect`; used once."""
+    """One message on its way to the daemon; used once. `connect` makes one that has been introduced."""
 
     def __init__(self, connection: _socket.socket) -> None:
         self._connection = connection
         self._words = _words(connection)
+
+    def introduce(self, uid: int, pid: int, together: bytes = b"") -> injection.Reply | None:
+        """Say for whom it is, and send `together`, the whole rest, with it. A reply: the daemon refuses.
+
+        :raises Unavailable: nothing was taken.
+        :raises Lost: the daemon may have taken all of it.
+        """
+        try:
+            if together:
+                self._connection.settimeout(ANSWER_TIMEOUT_S)
+            self._connection.sendall(injection.hello(uid, pid) + together)
+        except OSError as error:  # the end of the envelope was not sent
+            raise Unavailable from error
+        try:
+            word = next(self._words)
+            if word == injection.CLOSING:
+                raise Unavailable
+            if word != injection.GO:
+                return injection.parse_reply(word)
+        except ConnectionResetError as error:  # so the kernel says that the end was sent but never read
+            raise Unavailable from error
+        except (OSError, Malformed, StopIteration) as error:
+            if together:
+                raise Lost(is_unknown=True) from error
+            raise Unavailable from error
+        self._connection.settimeout(None)
+        return None
 
     def send(self, data: bytes) -> injection.Reply | None:
         """Send a piece (see wire/injection). A reply: the daemon has refused, send no more.
@@ -73,29 +100,23 @@ def connect(path: str, uid: int, pid: int) -> Handover | injection.Reply:
 
     :raises Unavailable: nobody listens, the listener takes nothing more, or does not answer.
     """
-    connection = _open(path)
-    handover = Handover(connection)
+    handover = Handover(open_connection(path))
     try:
-        connection.sendall(injection.hello(uid, pid))
-        word = next(handover._words)
-        if word == injection.GO:
-            connection.settimeout(None)
-            return handover
-        if word != injection.CLOSING:
-            reply = injection.parse_reply(word)
-            connection.close()
-            return reply
-    except (OSError, Malformed, StopIteration):
-        pass
-    connection.close()
-    raise Unavailable
+        reply = handover.introduce(uid, pid)
+    except Unavailable:
+        handover.close()
+        raise
+    if reply is not None:
+        handover.close()
+        return reply
+    return handover
 
 
 def ask_queue(path: str) -> list[bytes]:
     """The messages that rest in no queue file, a paragraph of qmail-qread's output each; none without a daemon."""
     paragraphs: list[bytes] = []
     try:
-        connection = _open(path)
+        connection = open_connection(path)
     except Unavailable:
         return []
     with suppress(OSError, Malformed):
@@ -108,7 +129,11 @@ def ask_queue(path: str) -> list[bytes]:
     return paragraphs
 
 
-def _open(path: str) -> _socket.socket:
+def open_connection(path: str) -> _socket.socket:
+    """A connection to whoever listens there.
+
+    :raises Unavailable: nobody does.
+    """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
         connection.settimeout(HELLO_TIMEOUT_S)

@@ -14,12 +14,14 @@ from qmtwist.mail.shapes import Iterable, Mapping, NamedTuple, NoReturn
 from qmtwist.store.durable import write_all
 from qmtwist.wire.envelope import encode_envelope
 
-from .handing import reach
+from .handing import Handing, reach
+from .injection import Unavailable
 
 PROGRAM = b"bin/qmail-queue"
 TEXT_BYTES = 255  # of descriptor 6 that are looked at
 _CHUNK_BYTES = 65536
 
+_TROUBLE = b"Zqq temporary problem (#4.3.0)"
 _SURPRISE = b"Zqq waitpid surprise (#4.3.0)"
 
 
@@ -44,11 +46,13 @@ class Submission:
         """
         self._broken = False
         self._ended = False
+        self._home, self._environ = os.fsencode(home), environ
+        self._message = self._envelope = self._text = -1
         self._handing = reach(os.fsdecode(home), environ)
         if self._handing is not None:
             self.qp = os.getpid()
         else:
-            self._start(os.fsencode(home), environ)
+            self._start(self._home, environ)
 
     def _start(self, home: bytes, environ: Mapping[bytes, bytes]) -> None:
         """The queue program, with pipes to it and one back."""
@@ -73,7 +77,10 @@ class Submission:
         """The next bytes of the message. Trouble shows in the result of `finish`."""
         if self._handing is not None:
             self._handing.write(data)
-        elif not self._broken:
+            if not self._handing.is_declined:
+                return
+            data = self._turn_to_program(self._handing)
+        if not self._broken:
             try:
                 write_all(self._message, data)
             except OSError:
@@ -88,8 +95,15 @@ class Submission:
             self.abandon()
             raise ValueError("NUL in an envelope address")
         if self._handing is not None:
-            self._ended = True
-            return SubmitResult(self.qp, _text(self._handing.finish(encode_envelope(envelope))))
+            try:
+                code = self._handing.finish(encode_envelope(envelope))
+            except Unavailable:
+                self.write(self._turn_to_program(self._handing))
+            else:
+                self._ended = True
+                return SubmitResult(self.qp, _text(code))
+        if not self.qp:
+            return SubmitResult(0, _TROUBLE)
         self._message = _close_once(self._message)
         if not self._broken:
             try:
@@ -97,6 +111,16 @@ class Submission:
             except OSError:
                 self._broken = True
         return self._verdict()
+
+    def _turn_to_program(self, handing: Handing) -> bytes:
+        """The server declines: start the queue program after all; what it has to be given of the message."""
+        handing.abandon()
+        self._handing = None
+        try:
+            self._start(self._home, self._environ)
+        except OSError:
+            self.qp, self._ended, self._broken = 0, True, True
+        return handing.kept
 
     def abandon(self) -> None:
         """Make sure that nothing is queued: the program sees an envelope that ends before it began."""
@@ -145,7 +169,7 @@ def submit(
     try:
         submission = Submission(home, environ)
     except OSError:
-        return SubmitResult(0, b"Zqq temporary problem (#4.3.0)")
+        return SubmitResult(0, _TROUBLE)
     with submission:
         try:
             for piece in _pieces(message) if isinstance(message, int) else message:

@@ -106,6 +106,12 @@ def serve(home: Path) -> Iterator[Serve]:
         assert not server.is_alive()
 
 
+def keep(home: Path) -> None:
+    """From now on the program keeps the message and says that it is queued."""
+    text = f"#!/bin/sh\n{MARK.decode()}\ncat >message; cat <&1 >envelope\n"
+    (home / "bin" / "qmail-queue").write_text(text)
+
+
 RAN = b"Dmail server permanently rejected message (#5.3.0)"
 
 
@@ -153,7 +159,15 @@ def test_what_is_abandoned_is_never_submitted(home: Path, serve: Serve) -> None:
     with Submission(str(home), ENVIRON) as submission:
         submission.write(b"Subject: a\n")
     server.join(LIMIT_S)
-    assert (server.message, server.is_submitted) == (b"Subject: a\n", False)
+    assert (server.message, server.is_submitted) == (b"", False)
+
+
+def test_what_is_abandoned_when_much_has_been_sent_is_never_submitted(home: Path, serve: Serve) -> None:
+    server = serve()
+    with Submission(str(home), ENVIRON) as submission:
+        submission.write(b"x" * 100_000)
+    server.join(LIMIT_S)
+    assert (server.message, server.is_submitted) == (b"x" * 100_000, False)
 
 
 def test_a_nul_in_an_address_is_refused_before_anything_is_submitted(home: Path, serve: Serve) -> None:
@@ -164,9 +178,45 @@ def test_a_nul_in_an_address_is_refused_before_anything_is_submitted(home: Path,
     assert not server.is_submitted
 
 
-def test_a_server_that_takes_nothing_more_leaves_it_to_the_program(home: Path, serve: Serve) -> None:
+@pytest.mark.parametrize("size", [0, 1, 40_000, 1_000_000])
+def test_a_server_that_takes_nothing_more_leaves_all_of_it_to_the_program(home: Path, serve: Serve, size: int) -> None:
+    keep(home)
     serve(greeting=injection.SAY_CLOSING)
-    assert submit(str(home), [b"x"], ENVELOPE, ENVIRON).text == RAN
+    pieces = [b"Subject: a\n\n", b"x" * size, b"end\n"]
+    assert submit(str(home), pieces, ENVELOPE, ENVIRON).text == b""
+    assert (home / "message").read_bytes() == b"".join(pieces)
+
+
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_a_server_that_hangs_up_without_reading_leaves_all_of_it_to_the_program(home: Path, size: int) -> None:
+    keep(home)
+    (home / "queue" / "lock").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(home / "queue" / "lock" / "injection"))
+        listener.listen(1)
+        submission = Submission(str(home), ENVIRON)
+        listener.accept()[0].close()
+        submission.write(b"x" * size)
+        result = submission.finish(ENVELOPE)
+    assert (result.text, result.qp == os.getpid()) == (b"", False)
+    assert (home / "message").read_bytes() == b"x" * size
+
+
+def test_a_server_that_ends_without_a_word_after_reading_all_of_it_is_not_doubted(home: Path, serve: Serve) -> None:
+    keep(home)
+    serve(greeting=b"", patience=1)
+    text = submit(str(home), [b"x"], ENVELOPE, ENVIRON).text
+    assert text == b"Zcommunication with mail server failed (#4.4.2)"
+    assert not (home / "message").exists()
+
+
+@pytest.mark.parametrize("recipients", [1, 10, 20_000])
+def test_an_envelope_of_any_size_arrives(home: Path, serve: Serve, recipients: int) -> None:
+    server = serve()
+    envelope = Envelope(b"s@x", tuple(b"r%d@y" % number for number in range(recipients)))
+    assert submit(str(home), [b"x" * 30_000], envelope, ENVIRON).text == b""
+    server.join(LIMIT_S)
+    assert (server.message, server.envelope) == (b"x" * 30_000, repr(envelope).encode())
 
 
 def test_without_a_server_the_program_runs(home: Path) -> None:
