@@ -217,7 +217,7 @@ def test_iftocc_without_anything_to_look_for_says_no(place: FilterHome) -> None:
     assert place.run("iftocc", RECIPIENT=None)[0] == 100
 
 
-@pytest.mark.parametrize("name", ["iftocc", "qbiff", "qreceipt joe@host.example"])
+@pytest.mark.parametrize("name", ["iftocc", "qbiff", "qreceipt joe@host.example", "vacation joe"])
 @pytest.mark.parametrize(
     "text",
     [
