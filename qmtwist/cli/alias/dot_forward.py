@@ -32,11 +32,12 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.dotforward import carry_out, read_plan, show
-from qmtwist.agents.forwarding import TEMPORARY, Fatal, Setting
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
-from qmtwist.rules.aliaswords import Mistake
+from qmtwist.mail.shapes import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qmtwist.agents.forwarding import Setting
 
 NAME = b"dot-forward"
 _USAGE = b"dot-forward: usage: dot-forward [ -nN ] file ..."
@@ -52,8 +53,27 @@ def main(arguments: list[bytes], home: str) -> int:
         say(NAME + b": " + error.complaint)
         say(_USAGE)
         return 100
+    files = [name for name in options.rest if not _is_absent(name)]
+    return _obey(files, home, is_real) if files else 0
+
+
+def _is_absent(name: bytes) -> bool:
+    """Most users have no such file, and their mail need not wait for the modules that read it."""
     try:
-        return _deliver(options.rest, Setting(home, dict(os.environb)), is_real)
+        os.lstat(name)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _obey(files: list[bytes], home: str, is_real: bool) -> int:
+    from qmtwist.agents.forwarding import TEMPORARY, Fatal, Setting
+    from qmtwist.rules.aliaswords import Mistake
+
+    try:
+        return _deliver(files, Setting(home, dict(os.environb)), is_real)
     except Mistake as mistake:
         return fatal(NAME, mistake.complaint)
     except Fatal as error:
@@ -64,6 +84,8 @@ def main(arguments: list[bytes], home: str) -> int:
 
 def _deliver(files: list[bytes], setting: Setting, is_real: bool) -> int:
     """By the first of the files that says something."""
+    from qmtwist.agents.dotforward import carry_out, read_plan, show
+
     for name in files:
         plan = read_plan(name, setting)
         if plan is None:
