@@ -96,7 +96,7 @@ def from_date(line: bytes) -> int | None:
 
 
 def _seconds(month: int, day: bytes, time: bytes, rest: list[bytes]) -> int | None:
-    clock = [*time.split(b":"), b"0"][:3]
+    clock = time.split(b":") if time.count(b":") != 1 else [*time.split(b":"), b"0"]
     years = [word for word in rest if len(word) == 4 and word.isdigit()]
     if not years or not all(word.isdigit() and len(word) <= 2 for word in (day, *clock)) or len(clock) != 3:
         return None

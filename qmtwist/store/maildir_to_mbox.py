@@ -27,7 +27,7 @@ from .refusal import Refused, refusing
 
 LOCK_LIMIT_S = 30.0
 _PIECE_BYTES = 128 * 1024
-_OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+_OPEN = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -40,41 +40,85 @@ def move(maildir: bytes, mbox: bytes, temporary: bytes, now: int, warn: Callable
     """
     with refusing(b"unable to chdir to " + maildir):
         os.chdir(maildir)
-    drop = open_here(now)
-    try:
-        if drop.messages:
-            _replace(mbox, temporary, drop)
-        for index, message in enumerate(drop.messages):
-            try:
-                drop.remove(index)
-            except OSError as error:
-                warn(b"$MAILDIR/%s will be delivered twice; unable to unlink: %s" % (message.path, reason(error)))
-    finally:
-        drop.close()
-
-
-def _replace(mbox: bytes, temporary: bytes, drop: Maildrop) -> None:
-    """X1 to X3, under lock."""
+    with _Opened(open_here(now)) as drop:
+        if not drop.messages:
+            return
     target = os.path.realpath(mbox)  # a symbolic link stays one
-    with refusing(b"unable to lock " + mbox):
-        try:
-            old = open_locked(target, _OPEN, LOCK_LIMIT_S)
-        except Locked:
-            raise Refused(b"unable to lock %s: somebody else has locked it for 30 seconds" % mbox)
-    try:
+    with _Locked(target, _OPEN | os.O_CREAT, mbox) as old, _Opened(open_here(now)) as drop:
+        # listed once more: who had the lock before us may have moved the same messages
+        if not drop.messages:
+            return
         _check(old, mbox, temporary)
-        _write_copy(old, mbox, temporary, drop)
-        with refusing(b"unable to move %s to %s" % (temporary, mbox)):
+        with _Removed(temporary):
+            copied = _write_copy(old, mbox, temporary, drop)
+            # the next one who wants the lock will want it of the new file, and shall wait until the maildir is empty
+            with _Locked(temporary, _OPEN, temporary):
+                _rename(temporary, target, mbox)
+                _remove(drop, copied, warn)
+
+
+class _Opened:
+    """A maildir, for a while."""
+
+    def __init__(self, drop: Maildrop) -> None:
+        self._drop = drop
+
+    def __enter__(self) -> Maildrop:
+        return self._drop
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # only its directory was open
+            self._drop.close()
+
+
+class _Locked:
+    """A mailbox file opened and locked, for a while; Refused if it cannot be."""
+
+    def __init__(self, path: bytes, flags: int, shown: bytes) -> None:
+        with refusing(b"unable to lock " + shown):
             try:
-                os.rename(temporary, target)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(temporary)
-                raise
-            durable.sync_directory(os.path.dirname(os.fsdecode(target)))
-    finally:
+                self._descriptor = open_locked(path, flags, LOCK_LIMIT_S)
+            except Locked:
+                raise Refused(b"unable to lock %s: somebody else has locked it for 30 seconds" % shown)
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # nothing was written to it
-            os.close(old)
+            os.close(self._descriptor)
+
+
+class _Removed:
+    """A file that is removed if something goes wrong while it still has this name."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            with suppress(OSError):
+                os.unlink(self._path)
+
+
+def _rename(temporary: bytes, target: bytes, mbox: bytes) -> None:
+    """X1 to X3."""
+    with refusing(b"unable to move %s to %s" % (temporary, mbox)):
+        os.rename(temporary, target)
+        durable.sync_directory(os.path.dirname(os.fsdecode(target)))
+
+
+def _remove(drop: Maildrop, copied: list[int], warn: Callable[[bytes], None]) -> None:
+    """X3 to X4."""
+    for index in copied:
+        try:
+            drop.remove(index)
+        except OSError as error:
+            path = drop.messages[index].path
+            warn(b"$MAILDIR/%s will be delivered twice; unable to unlink: %s" % (path, reason(error)))
 
 
 def _check(old: int, mbox: bytes, temporary: bytes) -> None:
@@ -88,26 +132,24 @@ def _check(old: int, mbox: bytes, temporary: bytes) -> None:
             raise Refused(b"MAILTMP is the same file as MAIL")
 
 
-def _write_copy(old: int, mbox: bytes, temporary: bytes, drop: Maildrop) -> None:
-    """What the mbox is to be: made, synced and closed under the name `temporary`; removed again in trouble."""
+def _write_copy(old: int, mbox: bytes, temporary: bytes, drop: Maildrop) -> list[int]:
+    """What the mbox is to be: made, synced and closed under the name `temporary`. Which of the messages are in it."""
     with refusing(b"unable to create " + temporary):
         durable.unlink_quietly(os.fsdecode(temporary))  # of a run that was cut short; the lock says that it is over
         new = os.open(temporary, _CREATE, 0o600)
     try:
-        try:
-            _fill(new, old, mbox, temporary, drop)
-            with refusing(b"unable to write to " + temporary):
-                os.fsync(new)
-        finally:
-            with refusing(b"unable to write to " + temporary):
-                os.close(new)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+        copied = _fill(new, old, mbox, temporary, drop)
+        with refusing(b"unable to write to " + temporary):
+            os.fsync(new)
+    finally:
+        with refusing(b"unable to write to " + temporary):
+            os.close(new)
+    return copied
 
 
-def _fill(new: int, old: int, mbox: bytes, temporary: bytes, drop: Maildrop) -> None:
+def _fill(new: int, old: int, mbox: bytes, temporary: bytes, drop: Maildrop) -> list[int]:
+    """Write the old mbox and the messages; which of them are still there."""
+
     def write(data: bytes) -> None:
         with refusing(b"unable to write to " + temporary):
             durable.write_all(new, data)
@@ -121,13 +163,23 @@ def _fill(new: int, old: int, mbox: bytes, temporary: bytes, drop: Maildrop) -> 
         last = piece[-1:]
     if last != b"\n":  # or the first line of a new message would be glued to it
         write(b"\n")
+    copied = []
     for index in range(len(drop.messages)):
-        for piece in _message(drop, index):
+        try:
+            descriptor = drop.open_message(index)
+        except FileNotFoundError:  # deleted or on its way elsewhere: not ours any more
+            continue
+        except OSError as error:
+            path = drop.messages[index].path
+            raise Refused(b"unable to read $MAILDIR/%s: %s" % (path, reason(error))) from error
+        for piece in _message(descriptor, b"unable to read $MAILDIR/" + drop.messages[index].path):
             write(piece)
+        copied.append(index)
     # whoever writes to the mbox in spite of the lock must not lose by it
     with refusing(b"unable to read " + mbox):
         if os.fstat(old).st_size != size_bytes:
             raise Refused(b"%s has changed although it was locked" % mbox)
+    return copied
 
 
 def _keep_owner(new: int, status: os.stat_result) -> None:
@@ -136,11 +188,8 @@ def _keep_owner(new: int, status: os.stat_result) -> None:
         os.fchown(new, status.st_uid, status.st_gid)
 
 
-def _message(drop: Maildrop, index: int) -> Iterator[bytes]:
-    """One message as it stands in an mbox, with its From_ line and the empty line behind it."""
-    what = b"unable to read $MAILDIR/" + drop.messages[index].path
-    with refusing(what):
-        descriptor = drop.open_message(index)
+def _message(descriptor: int, what: bytes) -> Iterator[bytes]:
+    """One message as it stands in an mbox, with its From_ line and the empty line behind it. It is closed."""
     try:
         with refusing(what):
             changed = int(os.fstat(descriptor).st_mtime)

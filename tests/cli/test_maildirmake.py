@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -33,6 +34,41 @@ def test_an_existing_name_and_a_missing_parent_are_refused(tmp_path: Path, capfd
         f"maildirmake: fatal: unable to mkdir {tmp_path}/a/b: file does not exist",
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_made_inside_a_maildir(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    box = os.fsencode(tmp_path / "Maildir")
+    assert maildirmake.main([b"-f", b"Sent", box], "") == 111
+    assert maildirmake.main([box], "") == maildirmake.main([b"-f", b"Lists.qmail", box], "") == 0
+    assert sorted(os.listdir(tmp_path / "Maildir")) == [".Lists.qmail", "cur", "new", "tmp"]
+    assert (tmp_path / "Maildir" / ".Lists.qmail" / "maildirfolder").read_bytes() == b""
+    for folder in (b"", b"a/b", b"..", b".a", b"a.", b"a..b"):
+        assert maildirmake.main([b"-f", folder, box], "") == 100
+    assert sorted(os.listdir(tmp_path / "Maildir")) == [".Lists.qmail", "cur", "new", "tmp"]
+    assert "maildirmake: fatal: a/b: not the name of a folder\n" in capfd.readouterr().err
+
+
+def test_an_option_without_two_more_words_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert maildirmake.main([b"-f"], "") == maildirmake.main([b"-o", b"ignored"], "") == 0
+    assert sorted(os.listdir()) == ["-f", "-o"]
+
+
+def test_a_user_who_is_not_there_gets_no_maildir(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert maildirmake.main([b"-o", b"no-such-user", os.fsencode(tmp_path / "box")], "") == 111
+    assert capfd.readouterr().err == "maildirmake: fatal: there is no user no-such-user\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_root_makes_maildirs_for_others(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    nobody = pwd.getpwnam("nobody")
+    assert maildirmake.main([b"-o", b"nobody", os.fsencode(box)], "") == 0
+    assert maildirmake.main([b"-f", b"Sent", os.fsencode(box)], "") == 0
+    for path in (box, box / "new", box / ".Sent", box / ".Sent" / "cur", box / ".Sent" / "maildirfolder"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (nobody.pw_uid, nobody.pw_gid)
 
 
 def test_without_a_name_it_says_how(capfd: pytest.CaptureFixture[str]) -> None:
