@@ -88,7 +88,11 @@ def compile_package(package: str | None = None) -> None:
     if os.stat(package).st_uid == os.geteuid() and os.access(package, os.W_OK):
         import compileall
 
+        from . import bundles
+
         compileall.compile_dir(package, quiet=2)
+        if package == os.path.join(package_paths()[0], "qmtwist"):
+            bundles.make_bundles()
 
 
 # -- the two forms
