@@ -2,8 +2,8 @@
 
 When a program has succeeded and something after it fails for now, dot-forward and fastforward leave a note in
 `.qmtwist-ran` in the directory where they run, the user's home. The note goes when the delivery has ended; one that was
-forgotten goes after `KEEP_S`. A delivery without such trouble touches no file. Not known, and so done again: what a
-program did before it was killed together with us, and everything where the directory cannot be written.
+forgotten goes after `KEEP_S`. Where there is no such trouble there is no such directory. Not known, and so done again:
+what a program did before it was killed together with us, and everything where the directory cannot be written.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Ran:
                 self._write()
             elif is_final and self._old:
                 os.unlink(self._path)
+                os.rmdir(DIRECTORY)  # unless there are notes about others: then this is an error, of no interest
 
     def _read(self) -> list[bytes]:
         self._path = self._find_path()

@@ -10,10 +10,11 @@ from __future__ import annotations
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
-from .aliaswords import ADDRESS, FILE, INCLUDE, PROGRAM, UNPARSABLE, Hosts, Mistake, Word, complete, words
+from .aliaswords import ADDRESS, FILE, INCLUDE, PROGRAM, Hosts, Mistake, Word, complete, unparsable, words
 
 LIMIT_BYTES = 800  # of an address
 _OWNER = b"owner-"
+_NAMES = ((b"\n", b"newlines"), (b"\0", b"NUL"))
 
 
 class Entry(NamedTuple):
@@ -61,10 +62,10 @@ def records(entry: Entry, hosts: Hosts) -> Iterator[tuple[bytes, bytes]]:
     target, full, commands = _read(entry, hosts)
     if not commands:
         if target:
-            raise Mistake(UNPARSABLE + entry.text)
+            raise unparsable(entry.text)
         return
     if not target:
-        raise Mistake(UNPARSABLE + entry.text)
+        raise unparsable(entry.text)
     if target.startswith(_OWNER):
         yield b"?" + target[len(_OWNER) :].lower(), full
     yield b":" + target.lower(), b"\0".join([*commands, b""])
@@ -84,7 +85,7 @@ def _read(entry: Entry, hosts: Hosts) -> tuple[bytes, bytes, list[bytes]]:
             target = word.text if word.has_at else word.text + b"@"
             full = _address(word, hosts)
     except Malformed as error:
-        raise Mistake(UNPARSABLE + entry.text) from error
+        raise unparsable(entry.text) from error
     return target, full, commands
 
 
@@ -93,9 +94,7 @@ def _command(word: Word) -> bytes:
     if word.kind == FILE:
         raise Mistake(b"file delivery %s not supported" % text)
     if word.kind == PROGRAM:
-        if b"\0" in text:
-            raise Mistake(b"NUL not permitted in program names")
-        return b"!" + text
+        return b"!" + _without(b"\0", text, b"program names")
     return include_name(text) + b".bin"
 
 
@@ -106,8 +105,7 @@ def include_name(text: bytes) -> bytes:
     """
     if not text:
         raise Mistake(b"empty :include: filenames not permitted")
-    if b"\0" in text:
-        raise Mistake(b"NUL not permitted in :include: filenames")
+    text = _without(b"\n\0", text, b":include: filenames")
     return text if text[:1] in (b".", b"/") else b"./" + text
 
 
@@ -117,9 +115,7 @@ def _address(word: Word, hosts: Hosts) -> bytes:
     full = complete(word, hosts)
     if len(full) > LIMIT_BYTES:
         raise Mistake(b"addresses over 800 bytes are not permitted", is_lasting=True)
-    if b"\0" in full:
-        raise Mistake(b"NUL not permitted in recipient addresses")
-    return full
+    return _without(b"\0\n", full, b"recipient addresses")
 
 
 def includes(commands: bytes) -> list[bytes]:
@@ -146,20 +142,18 @@ def included(line: bytes, hosts: Hosts) -> Iterator[bytes]:
     try:
         for word in words(line):
             if word.kind == INCLUDE:
-                yield _no_newline(include_name(word.text), b":include: filenames") + b"\0"
+                yield include_name(word.text) + b"\0"
             elif word.kind != ADDRESS:
                 kind, text = (b"file", word.text) if word.kind == FILE else (b"program", b"|" + word.text)
                 raise Mistake(b"%s delivery %s not supported" % (kind, text))
             elif word.text:
                 yield b"&" + _listed(complete(word, hosts)) + b"\0"
     except Malformed as error:
-        raise Mistake(UNPARSABLE + line) from error
+        raise unparsable(line) from error
 
 
 def _listed(address: bytes) -> bytes:
-    _no_newline(address, b"recipient addresses")
-    if b"\0" in address:
-        raise Mistake(b"NUL not permitted in recipient addresses")
+    _without(b"\n\0", address, b"recipient addresses")
     if len(address) > LIMIT_BYTES:
         raise Mistake(b"addresses must be under 800 bytes")
     if address[-1:] in (b" ", b"\t"):
@@ -167,7 +161,9 @@ def _listed(address: bytes) -> bytes:
     return address
 
 
-def _no_newline(text: bytes, what: bytes) -> bytes:
-    if b"\n" in text:
-        raise Mistake(b"newlines not permitted in " + what)
+def _without(forbidden: bytes, text: bytes, what: bytes) -> bytes:
+    """The text, if none of these bytes is in it."""
+    for byte, name in _NAMES:
+        if byte in forbidden and byte in text:
+            raise Mistake(b"%s not permitted in %s" % (name, what))
     return text

@@ -24,8 +24,8 @@ from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterator, NamedTuple
 
 ADDRESS, PROGRAM, FILE, INCLUDE = b"a", b"p", b"f", b"i"
-UNPARSABLE = b"unable to parse this line: "
 
+_SHOWN_BYTES = 2000
 _MARK = Token(INCLUDE)
 _INCLUDE = Token(ATOM, b"include")
 _COLON, _BAR = Token(COLON), Token(ATOM, b"|")
@@ -41,6 +41,16 @@ class Mistake(MailError):
         super().__init__(complaint.decode("latin-1"))
         self.complaint = complaint
         self.is_lasting = is_lasting
+
+
+def unparsable(text: bytes) -> Mistake:
+    r"""About a line or entry that cannot be understood, with its line end; a very long one is not shown whole.
+
+    >>> unparsable(b"fred (\n").complaint
+    b'unable to parse this line: fred (\n'
+    """
+    shown = text if len(text) <= _SHOWN_BYTES else text[:_SHOWN_BYTES] + b"...\n"
+    return Mistake(b"unable to parse this line: " + shown)
 
 
 class Word(NamedTuple):

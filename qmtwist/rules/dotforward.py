@@ -14,7 +14,7 @@ from __future__ import annotations
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Callable, NamedTuple
 
-from .aliaswords import ADDRESS, INCLUDE, UNPARSABLE, Hosts, Mistake, Word, complete, words
+from .aliaswords import ADDRESS, INCLUDE, Hosts, Mistake, Word, complete, unparsable, words
 
 _LIMIT_INCLUDES = 100  # files; sendmail's users have one or two
 
@@ -78,11 +78,11 @@ class _Reader:
                 for word in words(line):
                     self._word(word, line)
             except Malformed as error:
-                raise Mistake(UNPARSABLE + line) from error
+                raise unparsable(line) from error
 
     def _word(self, word: Word, line: bytes) -> None:
         if b"\0" in word.text:
-            raise Mistake(UNPARSABLE + line)
+            raise unparsable(line)
         if word.kind == INCLUDE:
             self._include(word.text, line)
         elif word.kind != ADDRESS:
@@ -99,7 +99,7 @@ class _Reader:
 
     def _include(self, name: bytes, line: bytes) -> None:
         if not name:
-            raise Mistake(UNPARSABLE + line)
+            raise unparsable(line)
         if name in self._included:
             return
         self._included.add(name)

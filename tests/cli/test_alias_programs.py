@@ -129,7 +129,7 @@ def test_a_program_that_succeeded_is_not_run_again(place: Place) -> None:
     place.write("go", "")
     assert place.deliver("dot-forward", ".forward")[0] == 99
     assert place.read("count") == "\n" and place.forwarded() is not None
-    assert os.listdir(place.user / ".qmtwist-ran") == []
+    assert not (place.user / ".qmtwist-ran").exists()
     assert place.deliver("dot-forward", ".forward")[0] == 99
     assert place.read("count") == "\n\n"
 
@@ -190,6 +190,14 @@ def test_a_list_that_newinclude_was_not_run_for_is_told(place: Place) -> None:
     assert place.deliver("newaliases", str(aliases)) == (0, "", warning)
     assert place.deliver("newinclude", str(path)) == (0, "", "")
     assert place.deliver("newaliases", str(aliases)) == (0, "", "")
+
+
+def test_a_very_long_mistake_is_not_shown_whole(place: Place) -> None:
+    aliases = place.write("aliases", "a: (" + "x" * 10_000_000)
+    status, _, said = place.deliver("newaliases", str(aliases))
+    assert (
+        status == 111 and said.startswith("newaliases: fatal: unable to parse this line: a: (xxx") and len(said) < 3000
+    )
 
 
 def test_aliases_from_text_to_delivery(place: Place) -> None:

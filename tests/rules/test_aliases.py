@@ -76,6 +76,7 @@ def test_a_comment_takes_its_continuations_with_it_but_not_the_rest_of_a_list() 
         (b"a: :include:\n", b"empty :include: filenames not permitted"),
         (b"a: :include:x\0y\n", b"NUL not permitted in :include: filenames"),
         (b'a: "|x\0y"\n', b"NUL not permitted in program names"),
+        (b'a: "x\n y"\n', b"newlines not permitted in recipient addresses"),
         (b"a: x\0y\n", b"NUL not permitted in recipient addresses"),
     ],
 )

@@ -60,16 +60,27 @@ def write_items(temporary: bytes, items: Iterator[bytes]) -> None:
     """
     descriptor = cdb.begin(temporary)
     try:
-        try:
-            for item in items:
-                durable.write_all(descriptor, item)
-            os.fsync(descriptor)
-        except BaseException:
-            with suppress(OSError):
-                os.ftruncate(descriptor, 0)
-            raise
+        _write_pieces(descriptor, items)
+        os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+        raise
     finally:
         os.close(descriptor)
+
+
+def _write_pieces(descriptor: int, pieces: Iterator[bytes]) -> None:
+    """A good deal at a time. What came before an error of `pieces` is written."""
+    waiting = bytearray()
+    try:
+        for piece in pieces:
+            waiting += piece
+            if len(waiting) > _READ_BYTES:
+                durable.write_all(descriptor, waiting)
+                waiting = bytearray()
+    finally:
+        durable.write_all(descriptor, waiting)
 
 
 def move(name: bytes, temporary: bytes, target: bytes) -> int:
@@ -83,19 +94,11 @@ def move(name: bytes, temporary: bytes, target: bytes) -> int:
 
 
 def print_pieces(pieces: Iterator[bytes]) -> None:
-    """Standard output, a good deal at a time; what came before an error of `pieces` is printed.
+    """Standard output; what came before an error of `pieces` is printed.
 
     :raises OSError: it cannot be written.
     """
-    waiting = bytearray()
-    try:
-        for piece in pieces:
-            waiting += piece
-            if len(waiting) > _READ_BYTES:
-                durable.write_all(1, waiting)
-                waiting = bytearray()
-    finally:
-        durable.write_all(1, waiting)
+    _write_pieces(1, pieces)
 
 
 def open_text(name: bytes) -> int:
