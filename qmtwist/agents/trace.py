@@ -6,6 +6,9 @@ not asked for.
 
 from __future__ import annotations
 
+import os
+import stat
+
 from qmtwist.control.hosts import read_hosts
 from qmtwist.control.load import load
 from qmtwist.control.nameservers import home_name_service
@@ -16,7 +19,7 @@ from qmtwist.mail.literal import parse_address
 from qmtwist.mail.shapes import NamedTuple
 from qmtwist.rules import mx, smarthost, tracewords
 from qmtwist.rules.completion import Rewriter, Unparsable
-from qmtwist.rules.dotqmail import parse
+from qmtwist.rules.dotqmail import address_mistake, parse
 from qmtwist.rules.outgoing import parse_families
 from qmtwist.rules.routing import Routes
 from qmtwist.store.interfaces import own_addresses, pack
@@ -98,9 +101,7 @@ class Tracer:
     def _instructions(self, account: Account, name: bytes, host: bytes, lines: list[bytes]) -> None:
         default = self._settings.delivery.defaultdelivery
         delivery = local.Delivery(account.user, account.home, name, account.dash, account.ext, host, _SOMEBODY, default)
-        shown = local.show(delivery)
-        if shown.code == 100 or (shown.code and not shown.out):
-            raise local.Refusal(shown.code, shown.err.rstrip(b"\n"))
+        self._check(delivery)
         found = local.find(delivery)
         if found is not None and found.text:
             lines.append(b"%s/%s says:" % (account.home, found.name))
@@ -110,11 +111,20 @@ class Tracer:
             lines.append(where + b"; control/defaultdelivery says:")
             parsed = parse(default)
         lines += tracewords.instruction_words(parsed.lines)
-        if shown.code:
-            raise local.Refusal(shown.code, shown.err.rstrip(b"\n"))
+        mistake = parsed.mistake or next(filter(None, map(address_mistake, parsed.lines)), None)
+        if mistake:
+            raise local.Refusal(111, mistake)
         sender = local.new_sender(delivery)
         if sender != _SOMEBODY:
             lines.append(b"what is sent on has the sender " + sender)
+
+    def _check(self, delivery: local.Delivery) -> None:
+        """:raises Refusal: nobody is served there, or nobody now."""
+        shown = local.show(delivery)
+        if shown.code == 100 or (shown.code and not shown.out):
+            raise local.Refusal(shown.code, shown.err.rstrip(b"\n"))
+        if os.stat(delivery.home).st_mode & stat.S_ISVTX:
+            raise local.Refusal(111, b"Home directory is sticky: user is editing his .qmail file. (#4.2.1)")
 
 
 def _ended(verdict: str, lines: list[bytes], text: bytes) -> Traced:
