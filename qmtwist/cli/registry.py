@@ -31,6 +31,8 @@ PROGRAMS: dict[str, str] = {
     "qmail-qmqpc": "submit.qmail_qmqpc",
     "qmail-inject": "submit.qmail_inject",
     "new-inject": "submit.new_inject",
+    "ofmipd": "submit.ofmipd",
+    "ofmipname": "submit.ofmipname",
     "sendmail": "submit.sendmail",
     "mailq": "submit.mailq",
     "datemail": "submit.datemail",

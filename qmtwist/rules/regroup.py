@@ -7,7 +7,7 @@ their order. Address fields are read tolerantly: nothing is refused because of w
 from __future__ import annotations
 
 from qmtwist.mail.address import is_sendable
-from qmtwist.mail.addresslist import TooLong
+from qmtwist.mail.addresslist import LIMIT_TOKENS, TooLong
 from qmtwist.mail.date import civil
 from qmtwist.mail.datetext import Moment, parse
 from qmtwist.mail.encodedword import encoded_words, must_be_encoded
@@ -52,9 +52,11 @@ class Regrouping:
         rules: Rules,
         others: frozenset[bytes] = frozenset(),
         removed: frozenset[bytes] = frozenset(),
+        limit_tokens: int = LIMIT_TOKENS,
     ) -> None:
         """:raises Unparsable: a field is too long."""
         self._rules = rules
+        self._limit_tokens = limit_tokens  # of one field
         self._way: list[bytes] = []
         self._rest: list[bytes] = []
         self._id: list[bytes] = []
@@ -84,7 +86,7 @@ class Regrouping:
 
     def _members(self, field: Field) -> list[Mailbox]:
         try:
-            return [self._rules.mailbox(member) for member in mailboxes(unfolded(field))]
+            return [self._rules.mailbox(member) for member in mailboxes(unfolded(field), self._limit_tokens)]
         except TooLong as error:
             raise Unparsable(b"too many words in the field %s (#5.1.3)\n" % field.name[:60]) from error
 
@@ -101,6 +103,11 @@ class Regrouping:
             if members:
                 made.append(format_mailboxes(shown + b": ", members))
         return b"".join(made + self._rest)
+
+    @property
+    def has_id(self) -> bool:
+        """Whether there was a Message-ID."""
+        return bool(self._id)
 
     def forget_id(self) -> None:
         """Write a Message-ID of ours."""

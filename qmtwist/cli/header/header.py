@@ -20,8 +20,8 @@ SEE ALSO
 
 from __future__ import annotations
 
+from qmtwist.cli.alias.common import lines
 from qmtwist.mail.header import field_name
-from qmtwist.mail.shapes import Iterator
 
 from .common import answer, out, stdin
 
@@ -32,20 +32,8 @@ def main(arguments: list[bytes], home: str) -> int:
 
 
 def _print() -> int:
-    for line in _lines(stdin()):
+    for line in lines(stdin()):
         if line[:1] not in (b" ", b"\t") and field_name(line) is None:
             return 0
         out(line)
     return 0
-
-
-def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    rest: list[bytes] = []
-    for piece in pieces:
-        *whole, last = piece.split(b"\n")
-        for line in whole:
-            yield b"".join([*rest, line, b"\n"])
-            rest = []
-        rest.append(last)
-    if line := b"".join(rest):
-        yield line

@@ -36,7 +36,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.stdio import Gone, Stdio
+from qmtwist.agents.smtpstdio import SmtpStdio, Trouble, read_limits
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.errors import Malformed
@@ -44,13 +44,10 @@ from qmtwist.mail.shapes import Mapping
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules
 from qmtwist.store.interfaces import own_addresses
-from qmtwist.wire.session import Pause
 from qmtwist.wire.smtp import reply as replies
 from qmtwist.wire.smtp.events import (
-    Closed,
     Content,
     Event,
-    Limits,
     MessageEnded,
     MessageOffered,
     MessageSpoiled,
@@ -59,7 +56,6 @@ from qmtwist.wire.smtp.events import (
     Terms,
     make_terms,
 )
-from qmtwist.wire.smtp.reply import Reply
 from qmtwist.wire.smtp.server import ServerSession
 
 RELAY_WARNING = b"qmail-smtpd: warning: no control/rcpthosts: anybody can relay through this host\n"
@@ -90,18 +86,8 @@ def read_terms(home: str, environ: Mapping[bytes, bytes]) -> Terms:
         greeting = grammar.read_line(home, "me")
     if greeting is None:
         raise FileNotFoundError("control/me")
-    databytes = grammar.read_number(home, "databytes", 0)
-    if b"DATABYTES" in environ:
-        databytes = grammar.parse_number(environ[b"DATABYTES"]) or 0
-    limits = Limits(
-        grammar.read_number(home, "maxcommand", 1000),
-        grammar.read_number(home, "maxrecipients", 1000),
-        grammar.read_number(home, "maxerrors", 20),
-        grammar.read_number(home, "maxidlecommands", 100),
-        databytes,
-    )
     # a process that sleeps costs more than the client it slows down
-    return make_terms(greeting, limits, is_slowing=False)
+    return make_terms(greeting, read_limits(home, environ), is_slowing=False)
 
 
 def read_rules(home: str, environ: Mapping[bytes, bytes]) -> RelayRules:
@@ -122,55 +108,32 @@ def read_rules(home: str, environ: Mapping[bytes, bytes]) -> RelayRules:
     return relay.with_variables(rules, environ)
 
 
-class Conversation(Stdio):
+class Conversation(SmtpStdio):
     """Pumps between descriptors 0 and 1, the session and the queue program. Lives as long as the connection."""
 
     def __init__(
         self, home: str, environ: Mapping[bytes, bytes], terms: Terms, rules: RelayRules, timeout_s: int
     ) -> None:
-        super().__init__(home, environ, timeout_s)
+        super().__init__(home, environ, ServerSession(terms), timeout_s)
         self._rules = rules
-        self._session = ServerSession(terms)
         self._sender = b""
 
-    def run(self) -> int:
-        """Until the end; 0 after QUIT."""
+    def _answer(self, event: Event) -> None:
         session = self._session
-        try:
-            while True:
-                event = session.next_event()
-                if isinstance(event, Closed):
-                    self._write(session.take_output())
-                    return 0 if event.reason == b"quit" else 1
-                if isinstance(event, Pause):
-                    self._write(session.take_output())
-                    self._read()
-                else:
-                    self._serve(event)
-        except (Gone, OSError):  # the client is gone, or does not read
-            return 1
-        finally:
+        if isinstance(event, Content):
+            if self._submission is not None:
+                self._submission.write(event.data)
+        elif isinstance(event, RecipientOffered):
+            self._judge_recipient(event.address)
+        elif isinstance(event, SenderOffered):
+            self._sender = relay.rewrite_own_address(self._rules, event.address)
+            session.accept(self._sender)
+        elif isinstance(event, MessageOffered):
+            self._open()
+        elif isinstance(event, MessageEnded):
+            self._finish(event)
+        elif isinstance(event, MessageSpoiled):
             self._abandon()
-
-    def _serve(self, event: Event) -> None:
-        session = self._session
-        try:
-            if isinstance(event, Content):
-                if self._submission is not None:
-                    self._submission.write(event.data)
-            elif isinstance(event, RecipientOffered):
-                self._judge_recipient(event.address)
-            elif isinstance(event, SenderOffered):
-                self._sender = relay.rewrite_own_address(self._rules, event.address)
-                session.accept(self._sender)
-            elif isinstance(event, MessageOffered):
-                self._open()
-            elif isinstance(event, MessageEnded):
-                self._finish(event)
-            elif isinstance(event, MessageSpoiled):
-                self._abandon()
-        except Trouble as trouble:
-            session.abort(trouble.reply, b"trouble")
 
     def _judge_recipient(self, offered: bytes) -> None:
         rules, session = self._rules, self._session
@@ -203,24 +166,4 @@ class Conversation(Stdio):
         assert submission is not None
         self._write(self._session.take_output())
         submission.write(event.data)
-        result = submission.finish(event.envelope)
-        if result.text:
-            code = 554 if result.text[:1] == b"D" else 451
-            self._session.refuse(replies.foreign(code, result.text[1:]))
-        else:
-            self._session.stored(int(time.time()), result.qp)
-
-    def _read(self) -> None:
-        try:
-            data = self._receive()
-        except TimeoutError:
-            return self._session.abort(replies.TIMEOUT, b"timeout")
-        return self._session.receive(data) if data else self._session.eof()
-
-
-class Trouble(Exception):
-    """The session cannot go on; `reply` says why."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.text)
-        self.reply = reply
+        self._tell(submission.finish(event.envelope), int(time.time()))
