@@ -62,10 +62,10 @@ def records(entry: Entry, hosts: Hosts) -> Iterator[tuple[bytes, bytes]]:
     target, full, commands = _read(entry, hosts)
     if not commands:
         if target:
-            raise unparsable(entry.text)
+            raise unparsable(entry.text, "nobody is to get its mail")
         return
     if not target:
-        raise unparsable(entry.text)
+        raise unparsable(entry.text, "it does not begin with a name")
     if target.startswith(_OWNER):
         yield b"?" + target[len(_OWNER) :].lower(), full
     yield b":" + target.lower(), b"\0".join([*commands, b""])
@@ -85,7 +85,7 @@ def _read(entry: Entry, hosts: Hosts) -> tuple[bytes, bytes, list[bytes]]:
             target = word.text if word.has_at else word.text + b"@"
             full = _address(word, hosts)
     except Malformed as error:
-        raise unparsable(entry.text) from error
+        raise unparsable(entry.text, error.text) from error
     return target, full, commands
 
 
@@ -149,7 +149,7 @@ def included(line: bytes, hosts: Hosts) -> Iterator[bytes]:
             elif word.text:
                 yield b"&" + _listed(complete(word, hosts)) + b"\0"
     except Malformed as error:
-        raise unparsable(line) from error
+        raise unparsable(line, error.text) from error
 
 
 def _listed(address: bytes) -> bytes:

@@ -32,25 +32,26 @@ _COLON, _BAR = Token(COLON), Token(ATOM, b"|")
 
 
 class Mistake(MailError):
-    """A file says what cannot be carried out; `complaint` is for whoever wrote it.
+    """A file says what cannot be carried out; `complaint` is for whoever wrote it, and `why` what it leaves open.
 
     `is_lasting`: the programs of fastforward exit with 100 for it, not with 111.
     """
 
-    def __init__(self, complaint: bytes, is_lasting: bool = False) -> None:
+    def __init__(self, complaint: bytes, is_lasting: bool = False, why: str = "") -> None:
         super().__init__(complaint.decode("latin-1"))
         self.complaint = complaint
         self.is_lasting = is_lasting
+        self.why = why
 
 
-def unparsable(text: bytes) -> Mistake:
+def unparsable(text: bytes, why: str) -> Mistake:
     r"""About a line or entry that cannot be understood, with its line end; a very long one is not shown whole.
 
-    >>> unparsable(b"fred (\n").complaint
+    >>> unparsable(b"fred (\n", "the comment does not end").complaint
     b'unable to parse this line: fred (\n'
     """
     shown = text if len(text) <= _SHOWN_BYTES else text[:_SHOWN_BYTES] + b"...\n"
-    return Mistake(b"unable to parse this line: " + shown)
+    return Mistake(b"unable to parse this line: " + shown, why=why)
 
 
 class Word(NamedTuple):

@@ -78,11 +78,11 @@ class _Reader:
                 for word in words(line):
                     self._word(word, line)
             except Malformed as error:
-                raise unparsable(line) from error
+                raise unparsable(line, error.text) from error
 
     def _word(self, word: Word, line: bytes) -> None:
         if b"\0" in word.text:
-            raise unparsable(line)
+            raise unparsable(line, "NUL")
         if word.kind == INCLUDE:
             self._include(word.text, line)
         elif word.kind != ADDRESS:
@@ -99,7 +99,7 @@ class _Reader:
 
     def _include(self, name: bytes, line: bytes) -> None:
         if not name:
-            raise unparsable(line)
+            raise unparsable(line, "no file is included")
         if name in self._included:
             return
         self._included.add(name)

@@ -25,6 +25,7 @@ DELIVERY = {
     "RPLINE": "Return-Path: <s@x.y>\n",
     "DTLINE": "Delivered-To: joe@h.d\n",
 }
+WHY = "unterminated quote, literal or comment in address list"
 TOP_LINES = DELIVERY["UFLINE"] + DELIVERY["RPLINE"] + DELIVERY["DTLINE"]
 MESSAGE = "Subject: s\n\nbody\n"
 
@@ -172,7 +173,7 @@ def test_a_mistake_in_aliases_is_told_with_its_place(place: Place) -> None:
     (place.user / "aliases.cdb").write_bytes(b"old")
     status, _, said = place.deliver("newaliases", str(path))
     assert status == 111
-    assert said == f"newaliases: fatal: unable to parse this line: d: e,\n f (\n\nnewaliases: {path}:4: here\n"
+    assert said == f"newaliases: fatal: unable to parse this line: d: e,\n f (\n\nnewaliases: {path}:4: {WHY}\n"
     assert (place.user / "aliases.cdb").read_bytes() == b"old"
 
 
@@ -198,6 +199,25 @@ def test_a_very_long_mistake_is_not_shown_whole(place: Place) -> None:
     assert (
         status == 111 and said.startswith("newaliases: fatal: unable to parse this line: a: (xxx") and len(said) < 3000
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("b:\n", "nobody is to get its mail"), ("<>: joe\n", "here"), ('"|x"\n', "it does not begin with a name")],
+)
+def test_what_is_wrong_with_an_entry_is_said(place: Place, text: str, why: str) -> None:
+    aliases = place.write("aliases", f"# first\n{text}")
+    status, _, said = place.deliver("newaliases", str(aliases))
+    assert (status, said.splitlines()[-1]) == (111, f"newaliases: {aliases}:2: {why}")
+
+
+@pytest.mark.parametrize("name", ["newaliases", "newinclude"])
+def test_too_little_memory_is_said_in_a_line(place: Place, name: str) -> None:
+    path = place.write("list", "a: " + "b, " * 900_000 + "\n")
+    limit = 100 << 20
+    ended = place.deliver(name, str(path), before=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+    assert ended == (111, "", f"{name}: fatal: out of memory\n")
+    assert not (place.user / "list.cdb").exists() and not (place.user / "list.bin").exists()
 
 
 def test_aliases_from_text_to_delivery(place: Place) -> None:

@@ -126,7 +126,7 @@ def file_pieces(descriptor: int) -> Iterator[bytes]:
         os.close(descriptor)
 
 
-def tell_place(name: bytes, path: bytes, line: int) -> None:
-    """Where a mistake is. In the first line nobody has to search for it."""
+def tell_place(name: bytes, path: bytes, line: int, why: str) -> None:
+    """Where a mistake is, and what it is if that is not said yet. In the first line nobody has to search for it."""
     if line > 1:
-        say(b"%s: %s:%d: here" % (name, path, line))
+        say(b"%s: %s:%d: %s" % (name, path, line, why.encode() or b"here"))

@@ -76,6 +76,8 @@ def _obey(files: list[bytes], home: str, is_real: bool) -> int:
         return _deliver(files, Setting(home, dict(os.environb)), is_real)
     except Mistake as mistake:
         return fatal(NAME, mistake.complaint)
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except Fatal as error:
         return fatal(NAME, error.complaint, status=error.status) if error.complaint else error.status
     except OSError as error:

@@ -56,6 +56,8 @@ def main(arguments: list[bytes], home: str) -> int:
         return PERMANENT
     try:
         return _deliver(options.rest[0], Setting(home, dict(os.environb)), flags)
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except Fatal as error:
         if error.is_plain:
             say(error.complaint)

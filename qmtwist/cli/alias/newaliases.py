@@ -76,9 +76,11 @@ def compile_aliases(name: bytes, home: str) -> int:
         return fatal(NAME, b"unable to write to " + temporary, error)
     except Malformed as error:
         return fatal(NAME, error.text.encode())
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except Mistake as mistake:
         status = fatal(NAME, mistake.complaint, status=100 if mistake.is_lasting else 111)
-        tell_place(NAME, name, compiler.line)
+        tell_place(NAME, name, compiler.line, mistake.why)
         return status
     compiler.warn()
     return move(NAME, temporary, name + b".cdb")

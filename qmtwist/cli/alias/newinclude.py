@@ -52,9 +52,11 @@ def main(arguments: list[bytes], home: str) -> int:
         return fatal(NAME, b"unable to read " + name, error.error)
     except OSError as error:
         return fatal(NAME, b"unable to write to " + temporary, error)
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except Mistake as mistake:
         status = fatal(NAME, mistake.complaint)
-        tell_place(NAME, name, place[0])
+        tell_place(NAME, name, place[0], mistake.why)
         return status
     return move(NAME, temporary, name + b".bin")
 

@@ -26,6 +26,8 @@ def main(arguments: list[bytes], home: str) -> int:
         print_pieces(format_record(key, data) for key, data in cdb.scan(read_stdin))
     except Malformed:
         return fatal(_NAME, b"bad database format", status=100)
+    except MemoryError:
+        return fatal(_NAME, b"out of memory")
     except ReadError as error:
         return fatal(b"printforward", b"unable to read input", error.error)
     except OSError as error:

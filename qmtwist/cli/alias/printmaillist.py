@@ -25,6 +25,8 @@ def main(arguments: list[bytes], home: str) -> int:
         print_pieces(item + b"\n" for item in maillist.items(stdin()))
     except Malformed as error:
         return fatal(NAME, error.text.encode(), status=100)
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except ReadError as error:
         return fatal(NAME, b"unable to read input", error.error)
     except OSError as error:

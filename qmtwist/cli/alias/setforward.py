@@ -40,6 +40,8 @@ def main(arguments: list[bytes], home: str) -> int:
         cdb.stream(descriptor, forwardtext.parse(stdin()))
     except Malformed as error:
         return fatal(NAME, error.text.encode(), status=100)
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except ReadError as error:
         return fatal(NAME, b"unable to read input", error.error)
     except OSError as error:

@@ -35,6 +35,8 @@ def main(arguments: list[bytes], home: str) -> int:
         write_items(temporary, maillist.parse(lines(stdin())))
     except Malformed as error:
         return fatal(NAME, error.text.encode())
+    except MemoryError:
+        return fatal(NAME, b"out of memory")
     except ReadError as error:
         return fatal(NAME, b"unable to read input", error.error)
     except OSError as error:
