@@ -124,6 +124,20 @@ def test_a_program_that_has_succeeded_is_not_run_by_the_next_attempt(office: Off
     forward(office, None)
 
 
+def test_two_forward_files_that_name_each_other_end_in_a_bounce(office: Office) -> None:
+    """S278: the Delivered-To lines show it."""
+    made = office.town
+    forward(office, f"tom@{H}\n")
+    made.file("tom", ".forward", f"joe@{H}\n")
+    since = office.mark()
+    office.queue(f"joe@{H}", sender=f"ann@{H}")
+    office.wait_for_line("failure: This_message_is_looping:_it_already_has_my_Delivered-To_line._(#5.4.6)/", since)
+    (bounce,) = office.wait_for_messages("ann", 1)
+    assert f"\n<joe@{H}>:\n".encode() in bounce
+    os.unlink(f"{made.directory('tom')}/.forward")
+    forward(office, None)
+
+
 def start(made: Town, delivery: str) -> subprocess.Popen[str]:
     """The rc of the documents with this default delivery."""
     script = f'exec env - PATH="{made.path}/bin:$PATH" qmail-start "$1"'

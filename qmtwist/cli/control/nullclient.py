@@ -18,9 +18,9 @@ from qmtwist.wire.qmqp import PORT, TLS_MARK, TLS_PORT, parse_server
 
 QUEUE, CLIENT = "qmail-queue", "qmail-qmqpc"
 # What works in a queue, takes mail in, or delivers it, is of no use there.
-_GROUPS = ("queue", "users")
+_GROUPS = ("alias", "queue", "users")
 _NEED_QUEUE = (
-    *("qmail-local", "qmail-popup", "qmail-pop3d", "qmtwist-checkpassword", "qmail-newmrh", "mailq", "newaliases"),
+    *("qmail-local", "qmail-popup", "qmail-pop3d", "qmtwist-checkpassword", "qmail-newmrh", "mailq"),
     *("qmail-smtpd", "qmail-qmtpd", "qmail-qmqpd", "rblsmtpd"),
 )
 
