@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_predate_ends_as_its_program(home: Home) -> None:
     complaint = b"predate: fatal: unable to run /no/such: file does not exist\n"
     assert home.run("predate", "/no/such") == (111, b"", complaint)
     assert home.run("predate") == (100, b"", b"predate: usage: predate child\n")
+
+
+def test_half_a_message_is_not_handed_on(home: Home) -> None:
+    copy = home.program("copy", f"cat >{home.path}/part && mv {home.path}/part {home.path}/whole\n")
+    descriptor = os.open(home.path / "unread", os.O_WRONLY | os.O_CREAT)  # reading fails
+    try:
+        ended = home.start("predate", str(copy), stdin=descriptor)
+    finally:
+        os.close(descriptor)
+    assert ended == (111, b"", b"predate: fatal: unable to read input: file descriptor not open\n")
+    assert not (home.path / "whole").exists()
+
+
+def test_lines_that_end_in_cr_lf_are_understood_behind_the_date(home: Home) -> None:
+    assert home.run("datemail", "-t", message=b"To: ann@b.c\r\nX-A: b\r\n\r\nx\r\ny\r\n", TZ="UTC")[0] == 0
+    queued = home.queued()
+    assert queued is not None and b"\r" not in queued[1] and queued[1].endswith(b"\nX-A: b\n\nx\ny\n")
 
 
 def test_datemail_is_sendmail_with_the_local_time(home: Home) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 TOP = str(Path(__file__).parents[2])
 RUN = "import sys; sys.path[:0] = [{top!r}]; from qmtwist.cli.launch import run; run({name!r}, {home!r})"
@@ -28,9 +29,18 @@ class Home:
 
     def run(self, name: str, *words: str, message: bytes = b"", **environ: str) -> tuple[int, bytes, bytes]:
         """Run one of our programs to its end: exit status, output, complaints."""
+        return self._end(name, words, environ, input=message)
+
+    def start(self, name: str, *words: str, stdin: int, **environ: str) -> tuple[int, bytes, bytes]:
+        """The same, with an open file as standard input."""
+        return self._end(name, words, environ, stdin=stdin)
+
+    def _end(
+        self, name: str, words: tuple[str, ...], environ: dict[str, str], **given: Any
+    ) -> tuple[int, bytes, bytes]:
         command = [sys.executable, "-IS", "-c", RUN.format(top=TOP, name=name, home=str(self.path)), *words]
         environ = {"PATH": "/usr/bin:/bin", "USER": "joe", "QMAILQUEUE": str(self.path / "recorder"), **environ}
-        ended = subprocess.run(command, input=message, capture_output=True, env=environ, timeout=30)
+        ended = subprocess.run(command, capture_output=True, env=environ, timeout=30, **given)
         return ended.returncode, ended.stdout, ended.stderr
 
     def queued(self) -> tuple[bytes, bytes] | None:

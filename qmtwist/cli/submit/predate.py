@@ -7,7 +7,8 @@ is that of TZ, else of /etc/localtime. If the input has a Date field already, th
 
     predate qmail-inject joe@example.org < message
 
-Exit status: that of the program; 100 without one; 111 when it cannot be run or was killed by a signal.
+Exit status: that of the program; 100 without one; 111 when it cannot be run or was killed by a signal, or when standard
+input cannot be read, in which case the program is killed.
 
 See also: datemail
 """
@@ -19,8 +20,8 @@ import os
 from qmtwist.agents import pathexec
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.localdate import date_field
-from qmtwist.mail.errors import suppress
 from qmtwist.store.durable import write_all
+from qmtwist.store.signals import signal
 
 _READ_BYTES = 65536
 
@@ -39,8 +40,14 @@ def main(arguments: list[bytes], home: str) -> int:
     except OSError as error:
         return fatal(b"predate", b"unable to run " + arguments[0], error)
     os.close(reading)
-    with suppress(BrokenPipeError):  # it has read what it wanted
+    try:
         _feed(writing)
+    except BrokenPipeError:
+        pass  # it has read what it wanted
+    except OSError as error:
+        os.kill(child, signal.SIGKILL)  # before it takes the end of the pipe for that of the message
+        os.waitpid(child, 0)
+        return fatal(b"predate", b"unable to read input", error)
     os.close(writing)
     status = os.waitpid(child, 0)[1]
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else fatal(b"predate", b"child crashed")
