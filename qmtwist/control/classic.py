@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .row import Kind, Row, Show
 
+INJECTION = "qmail-inject, new-inject, ofmipd, OFMIP service"
+
 
 def _host(name: str, reader: str, purpose: str, show: str, field: str = "", needs_restart: bool = False) -> Row:
     """A classic host name that is control/me unless said otherwise."""
@@ -69,8 +71,14 @@ CLASSIC: tuple[Row, ...] = (
         Show("SMTP DATA limit is ", " bytes"),
         "smtp.databytes",
     ),
-    _host("defaultdomain", "qmail-inject", "added to a host name without a dot", "Default domain name is "),
-    _host("defaulthost", "qmail-inject", "added to an address without a host", "Default host name is "),
+    _host(
+        "defaultdomain",
+        INJECTION,
+        "added to a host name without a dot",
+        "Default domain name is ",
+        "ofmip.defaultdomain",
+    ),
+    _host("defaulthost", INJECTION, "added to an address without a host", "Default host name is ", "ofmip.defaulthost"),
     _host(
         "doublebouncehost",
         "queue manager",
@@ -103,7 +111,7 @@ CLASSIC: tuple[Row, ...] = (
         "SMTP client HELO host name is ",
         "remote.helohost",
     ),
-    _host("idhost", "qmail-inject", "host in a Message-ID that we make", "Message-ID host name is "),
+    _host("idhost", INJECTION, "host in a Message-ID that we make", "Message-ID host name is ", "ofmip.idhost"),
     _host(
         "localiphost",
         "SMTP service, qmail-smtpd",
@@ -141,7 +149,7 @@ CLASSIC: tuple[Row, ...] = (
         Show("The percent hack is allowed for user%host@", ".", "The percent hack is not allowed."),
         "send.percenthack",
     ),
-    _host("plusdomain", "qmail-inject", "added to a host name that ends in `+`", "Plus domain name is "),
+    _host("plusdomain", INJECTION, "added to a host name that ends in `+`", "Plus domain name is ", "ofmip.plusdomain"),
     _classic_list(
         "qmqpservers",
         Kind.SERVERS,

@@ -110,6 +110,7 @@ PARSERS: dict[Kind, Callable[[Notes, Row, bytes], Value]] = {
     Kind.ENDPOINTS: plainlines.parse_endpoints,
     Kind.BLOCKLISTS: smtplines.parse_blocklists,
     Kind.TURNS: smtplines.parse_turns,
+    Kind.REWRITES: smtplines.parse_rewrites,
     Kind.CLIENTS: smtplines.parse_clients,
     Kind.DELIVERY: plainlines.parse_delivery,
 }

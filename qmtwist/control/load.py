@@ -14,6 +14,7 @@ from .settings import (
     AccessSettings,
     DeliverySettings,
     ListenSettings,
+    OfmipSettings,
     PopSettings,
     QmtpSettings,
     SendSettings,
@@ -87,6 +88,7 @@ def _settings(directory: Directory) -> Settings:
         qmtp=_qmtp(directory),
         delivery=_deliveries(directory),
         listen=_listen(directory),
+        ofmip=_ofmip(directory),
     )
 
 
@@ -171,6 +173,18 @@ def _qmtp(directory: Directory) -> QmtpSettings:
     )
 
 
+def _ofmip(directory: Directory) -> OfmipSettings:
+    return OfmipSettings(
+        concurrency=directory.number("concurrencyofmip"),
+        rewrite=directory.lines("rewrite") if "rewrite" in directory.values else None,
+        defaulthost=directory.line("defaulthost"),
+        defaultdomain=directory.line("defaultdomain"),
+        plusdomain=directory.line("plusdomain"),
+        idhost=directory.line("idhost"),
+        names=directory.existing("ofmipname.cdb"),
+    )
+
+
 def _deliveries(directory: Directory) -> DeliverySettings:
     return DeliverySettings(
         defaultdelivery=directory.line("defaultdelivery"),
@@ -188,4 +202,5 @@ def _listen(directory: Directory) -> ListenSettings:
         qmqp=directory.endpoints("listenqmqp", ()),
         qmtps=directory.endpoints("listenqmtps", ()),
         qmqps=directory.endpoints("listenqmqps", ()),
+        ofmip=directory.endpoints("listenofmip", ()),
     )

@@ -11,6 +11,7 @@ PUBLIC_POP3 = b"tcp:110"
 
 REMOTE = "remote agent, qmail-remote"
 SERVERS = "listening services"
+OFMIP = "OFMIP service"
 
 
 def _number(name: str, default: int, reader: str, purpose: str, field: str, minimum: int = 1) -> Row:
@@ -121,6 +122,7 @@ OURS: tuple[Row, ...] = (
     _number(
         "concurrencyqmtp", 100, "QMTP service", "QMTP connections at the same time, in clear or TLS", "qmtp.concurrency"
     ),
+    _number("concurrencyofmip", 100, OFMIP, "OFMIP connections at the same time", "ofmip.concurrency"),
     _number(
         "journalmax",
         131072,
@@ -153,6 +155,7 @@ OURS: tuple[Row, ...] = (
         needs_restart=True,
         default_words="off",
     ),
+    _listener("ofmip", OFMIP, "`tcp:587:interface=192.0.2.1`"),
     _listener("qmqp", "QMQP service", "`tcp:628` or `unix:/run/qmqp:mode=660`"),
     _listener("qmqps", "QMQP service inside TLS", "`tcp:6280`"),
     _listener("qmtp", "QMTP service", "`tcp:209`"),
@@ -296,12 +299,31 @@ OURS: tuple[Row, ...] = (
     ),
     _number("remotemessages", 100, REMOTE, "messages that go down one connection", "remote.max_messages"),
     Row(
+        "rewrite",
+        Kind.REWRITES,
+        None,
+        "OFMIP service, ofmipd, new-inject",
+        "what becomes of the hosts of addresses in mail that is handed in, see new-inject(1)",
+        "ofmip.rewrite",
+        default_words="`*.:`, `=:defaulthost`, `*+:.plusdomain`, `?:.defaultdomain`",
+    ),
+    Row(
+        "ofmipname.cdb",
+        Kind.TABLE,
+        None,
+        OFMIP,
+        "names and addresses of senders, made by ofmipname",
+        "ofmip.names",
+        default_words="none",
+    ),
+    Row(
         "tcprules",
         Kind.TABLE,
         None,
         SERVERS,
         "rules for client addresses, as tcprules(1) reads them: deny, or set RELAYCLIENT and the like; of one service "
-        "alone: `tcprules.smtp`, `tcprules.pop3`, `tcprules.qmtp`, `tcprules.qmqp`; compiled: `.cdb` after the name",
+        "alone: `tcprules.smtp`, `tcprules.pop3`, `tcprules.qmtp`, `tcprules.qmqp`, `tcprules.ofmip`; compiled: "
+        "`.cdb` after the name",
         "access.directory",
         default_words="none: everybody may connect, nobody is a RELAYCLIENT",
     ),

@@ -28,6 +28,7 @@ class Kind(enum.Enum):
     ENDPOINTS = "Twisted endpoints, one per line"
     DELIVERY = "lines of a .qmail file"
     TURNS = "`client:maildir[:smtp|qmtp][:port]` lines"
+    REWRITES = "`Xpost:new` lines, in order; X is one of = * ? -"
     CLIENTS = "client addresses or blocks, one per line"
     BLOCKLISTS = "options of rblsmtpd, in order"
     TABLE = "a file of its own format"
@@ -79,6 +80,7 @@ LIST_KINDS = frozenset(
         Kind.ENDPOINTS,
         Kind.BLOCKLISTS,
         Kind.TURNS,
+        Kind.REWRITES,
         Kind.CLIENTS,
     }
 )

@@ -94,6 +94,19 @@ class QmtpSettings:
 
 
 @attrs.frozen
+class OfmipSettings:
+    """The OFMIP service. What it shares with SMTP is in its settings."""
+
+    concurrency: int = 100
+    rewrite: tuple[bytes, ...] | None = None  # lines for rules.rewrite; None: the four names make the rules
+    defaulthost: bytes = b"defaulthost"
+    defaultdomain: bytes = b"defaultdomain"
+    plusdomain: bytes = b"plusdomain"
+    idhost: bytes = b"idhost"
+    names: str | None = None  # path of the cdb, None: no such file
+
+
+@attrs.frozen
 class PopSettings:
     """The POP3 service."""
 
@@ -124,6 +137,7 @@ class ListenSettings:
     qmqp: tuple[str, ...] = ()
     qmtps: tuple[str, ...] = ()  # QMTP inside TLS
     qmqps: tuple[str, ...] = ()
+    ofmip: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -140,3 +154,4 @@ class Settings:
     qmtp: QmtpSettings
     delivery: DeliverySettings
     listen: ListenSettings
+    ofmip: OfmipSettings = OfmipSettings()

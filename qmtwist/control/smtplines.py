@@ -5,6 +5,7 @@ from __future__ import annotations
 from qmtwist.mail.errors import Malformed
 from qmtwist.rules import autoturn, dnsbl
 from qmtwist.rules.clienttable import ClientTable
+from qmtwist.rules.rewrite import parse_rule
 from qmtwist.rules.tcprules import BadRule
 
 from . import grammar
@@ -44,6 +45,15 @@ def parse_clients(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
             ClientTable([line])
         except Malformed as error:
             notes.refuse(row, number, f"{grammar.quoted(line)}: {_why(error)}")
+    return tuple(line for _, line in lines)
+
+
+def parse_rewrites(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
+    """Rewriting rules. mess822 takes any line; one that says nothing is named."""
+    lines = grammar.numbered_lines(data)
+    for number, line in lines:
+        if parse_rule(line) is None:
+            notes.warn(row, number, f"{grammar.quoted(line)} is no rule such as =post:new, and says nothing")
     return tuple(line for _, line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Log lines of the SMTP service: what came in, what was refused and why, why each session ended.
+"""Log lines of the SMTP and OFMIP services: what came in, what was refused and why, why each session ended.
 
     smtp 7: 127.0.0.1:50321 accepted 10000000042 from <joe@example.com> for 1, 4096 bytes
     smtp 7: 127.0.0.1:50321 refused <ann@example.net>: 553 sorry, that domain isn't in my list ...
@@ -6,8 +6,8 @@
     smtp 8: 192.0.2.9:50322 closed: quit, 0 accepted, no answer from one.example, kept out by two.example
     smtp: 192.0.2.7 turned away: too many connections of this address
 
-The number counts the sessions of a daemon. What clients wrote is escaped: one line stays one line, and nobody else's
-bytes look like ours.
+The number counts the sessions of a service; lines of OFMIP begin with `ofmip`. What clients wrote is escaped: one line
+stays one line, and nobody else's bytes look like ours.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Accepted(NamedTuple):
     sender: bytes
     recipients: int
     size: int
+    service: bytes = b"smtp"
 
 
 class Refused(NamedTuple):
@@ -37,6 +38,7 @@ class Refused(NamedTuple):
     about: bytes
     code: int
     text: bytes
+    service: bytes = b"smtp"
 
 
 class Closed(NamedTuple):
@@ -51,6 +53,7 @@ class Closed(NamedTuple):
     unshown: int
     about: bytes = b""
     rule: bytes = b""
+    service: bytes = b"smtp"
 
 
 class TurnedAway(NamedTuple):
@@ -72,17 +75,24 @@ def word(fact: SmtpFact) -> bytes:
     b'smtp 7: 127.0.0.1:9 refused <a\\x0ab>: 555 syntax error (#5.5.4)'
     """
     match fact:
-        case Accepted(serial, peer, number, sender, recipients, size):
-            return b"smtp %d: %s accepted %d from <%s> for %d, %d bytes" % (
-                serial, peer, number, escape(sender), recipients, size,
+        case Accepted(serial, peer, number, sender, recipients, size, service):
+            return b"%s %d: %s accepted %d from <%s> for %d, %d bytes" % (
+                service, serial, peer, number, escape(sender), recipients, size,
             )  # fmt: skip
-        case Refused(serial, peer, about, code, text):
-            return b"smtp %d: %s refused %s: %d %s" % (serial, peer, _shown(about), code, escape(text, b" "))
-        case Closed(serial, peer, reason, accepted, unshown, about, rule):
+        case Refused(serial, peer, about, code, text, service):
+            return b"%s %d: %s refused %s: %d %s" % (service, serial, peer, _shown(about), code, escape(text, b" "))
+        case Closed(serial, peer, reason, accepted, unshown, about, rule, service):
             more = b", %d refusals not shown" % unshown if unshown else b""
             more += b", " + escape(about, b" ") if about else b""
             more += b", rule " + escape(rule) if rule else b""
-            return b"smtp %d: %s closed: %s, %d accepted%s" % (serial, peer, escape(reason, b" "), accepted, more)
+            return b"%s %d: %s closed: %s, %d accepted%s" % (
+                service,
+                serial,
+                peer,
+                escape(reason, b" "),
+                accepted,
+                more,
+            )
         case TurnedAway(service, ip, reason, others):
             more = b" (and %d more)" % others if others else b""
             return b"%s: %s turned away: %s%s" % (service, escape(ip), reason, more)

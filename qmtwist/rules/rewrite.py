@@ -44,15 +44,21 @@ class Rule(NamedTuple):
         return self.new if self.kind == b"-" or (self.kind == b"=" and not rest) else host
 
 
+def parse_rule(line: bytes) -> Rule | None:
+    """The rule that a line is, None if it is none.
+
+    >>> parse_rule(b"*.Sub:.net"), parse_rule(b"=nothing")
+    (Rule(kind=b'*', end=b'.sub', new=b'.net'), None)
+    """
+    end, colon, new = line[1:].partition(b":")
+    return Rule(line[:1], end.lower(), new) if line[:1] in _KINDS and colon else None
+
+
 class Rules:
     """A list of rules. Made when a program or a service reads its control files."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
-        self._rules: list[Rule] = []
-        for line in lines:
-            end, colon, new = line[1:].partition(b":")
-            if line[:1] in _KINDS and colon:
-                self._rules.append(Rule(line[:1], end.lower(), new))
+        self._rules = [rule for rule in map(parse_rule, lines) if rule is not None]
 
     def host(self, host: bytes) -> bytes:
         """The host under all rules; one that rules make very long stays as it was.

@@ -180,7 +180,7 @@ class MailService(Service):
         listen, line = self.settings.listen, self.telemetry.line
         uid = uid_of("qmaild", self._uid)
         staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists, self.names, self.turns)
-        self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp")
+        self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp", "ofmip")
         try:
             self._packages = PackageServices(staff, self.settings)
         except Unusable as error:
@@ -261,14 +261,14 @@ class MailService(Service):
         if 0 <= now - self._smtp_looked < LOOK_S:
             return
         self._smtp_looked = now
-        seen = stamp(self.home, "smtp", "access", "qmtp")
+        seen = stamp(self.home, "smtp", "access", "qmtp", "ofmip")
         if seen != self._smtp_stamp:
             self._smtp_stamp = seen
-            self._reread("smtp", "access", "qmtp")
+            self._reread("smtp", "access", "qmtp", "ofmip")
 
     def reread(self) -> None:
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
-        settings = self._reread("access", "smtp", "pop3", "qmtp", "send", "remote")
+        settings = self._reread("access", "smtp", "pop3", "qmtp", "ofmip", "send", "remote")
         self.remote.reload()
         self._report_lists()
         if settings is not None:

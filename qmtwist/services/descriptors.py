@@ -24,6 +24,8 @@ def wanted(settings: Settings) -> int:
     deliveries = settings.send.concurrencylocal + settings.send.concurrencyremote
     sessions = SMTP_EACH * settings.smtp.concurrencyincoming + POP3_EACH * settings.pop3.concurrency
     lookups = LOOKUPS if settings.smtp.rbldns else 0
+    if settings.listen.ofmip:
+        sessions += SMTP_EACH * settings.ofmip.concurrency
     return BASE + WORKERS + lookups + deliveries + sessions + PACKAGE_EACH * _package_connections(settings)
 
 
@@ -61,6 +63,7 @@ def within(settings: Settings, limit: int) -> Settings:
         settings,
         smtp=attrs.evolve(settings.smtp, concurrencyincoming=smtp),
         pop3=attrs.evolve(settings.pop3, concurrency=pop3),
+        ofmip=attrs.evolve(settings.ofmip, concurrency=_share(settings.ofmip.concurrency, left, asked)),
         qmtp=attrs.evolve(
             settings.qmtp,
             concurrency=_share(settings.qmtp.concurrency, left, asked),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 DEFAULT_HOME = "/var/qmail"
-SERVICES = ("smtp", "pop3", "qmtp", "qmqp", "qmtps", "qmqps")
+SERVICES = ("smtp", "pop3", "qmtp", "qmqp", "qmtps", "qmqps", "ofmip")
 
 
 class Options(usage.Options):

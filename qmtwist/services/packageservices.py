@@ -1,9 +1,9 @@
-"""QMTP and QMQP in the daemon: those of the four kinds of listeners that control/ asks for, set up together."""
+"""QMTP, QMQP and OFMIP in the daemon: those of their listeners that control/ asks for, set up together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 from qmtwist.control.settings import Settings
 
 from .intls import IncomingTls
+from .ofmipd import OfmipFactory
 from .ownkey import Unusable
 from .packagefactory import PackageSettings
 from .qmqpd import QmqpFactory
@@ -39,6 +40,7 @@ class PackageServices:
         self._log = staff.log
         self._qmtp = QmtpFactory(staff) if listen.qmtp or listen.qmtps else None
         self._qmqp = QmqpFactory(staff) if listen.qmqp or listen.qmqps else None
+        self._ofmip = OfmipFactory(staff) if listen.ofmip else None
         self._has_tls = bool(listen.qmtps or listen.qmqps)
         self._tls = _certificate(settings) if self._has_tls else None
         self._apply(settings)
@@ -52,10 +54,12 @@ class PackageServices:
         if self._qmqp is not None:
             yield from (Listening("qmqp", endpoint, self._qmqp.clear) for endpoint in listen.qmqp)
             yield from (Listening("qmqps", endpoint, self._qmqp.secure) for endpoint in listen.qmqps)
+        if self._ofmip is not None:
+            yield from (Listening("ofmip", endpoint, self._ofmip) for endpoint in listen.ofmip)
 
     def before_connection(self, look: Callable[[], None]) -> None:
         """What is called before each connection is let in; it may call `configure`."""
-        for service in (self._qmtp, self._qmqp):
+        for service in (self._qmtp, self._qmqp, self._ofmip):
             if service is not None:
                 service.before_connection = look
 
@@ -71,9 +75,10 @@ class PackageServices:
                 self._log(f"alert: unable to reread our certificate: {trouble}".encode())
         self._apply(settings)
 
-    def drain(self, patience_s: float) -> list[Deferred[object]]:
+    def drain(self, patience_s: float) -> list[Deferred[Any]]:
         """End the sessions."""
-        return [service.drain(patience_s) for service in (self._qmtp, self._qmqp) if service is not None]
+        services = (self._qmtp, self._qmqp, self._ofmip)
+        return [service.drain(patience_s) for service in services if service is not None]
 
     def _apply(self, settings: Settings) -> None:
         qmtp = settings.qmtp
@@ -82,6 +87,8 @@ class PackageServices:
         if self._qmqp is not None:
             local = settings.smtp.localiphost
             self._qmqp.configure(_of(settings, qmtp.concurrencyqmqp), local, settings.access, self._tls)
+        if self._ofmip is not None:
+            self._ofmip.use(settings.smtp, settings.ofmip, settings.access)
 
 
 def _of(settings: Settings, concurrency: int) -> PackageSettings:

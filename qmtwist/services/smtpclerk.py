@@ -68,6 +68,8 @@ class Clerk(Drafting):
     __slots__ = ("_accepted", "_door", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender",
                  "_serial", "_session", "_staff", "local_ip", "local_port")  # fmt: skip
 
+    service = b"smtp"
+
     def __init__(
         self,
         staff: Staff,
@@ -125,13 +127,14 @@ class Clerk(Drafting):
         """Log why the session ended."""
         unshown = max(0, self._refusals - REFUSAL_LINES)
         about = self._inquiry.words
-        fact = logbook.Closed(self._serial, self._name, reason, self._accepted, unshown, about, self._peer.rule)
+        rule, accepted = self._peer.rule, self._accepted
+        fact = logbook.Closed(self._serial, self._name, reason, accepted, unshown, about, rule, self.service)
         self._staff.log(logbook.word(fact))
 
     def note_bug(self, trace: str) -> None:
         """Log a traceback."""
         for line in trace.splitlines():
-            self._staff.log(b"smtp %d: bug: %s" % (self._serial, line.encode("utf-8", "backslashreplace")))
+            self._staff.log(b"%s %d: bug: %s" % (self.service, self._serial, line.encode("utf-8", "backslashreplace")))
 
     def _turn(self, node: bytes) -> None:
         """ETRN is offered to those whom `turns` knows."""
@@ -247,7 +250,8 @@ class Clerk(Drafting):
         if isinstance(result, Receipt):
             sender, recipients = event.envelope
             self._accepted += 1
-            fact = logbook.Accepted(self._serial, self._name, result.number, sender, len(recipients), event.size)
+            serial, count = self._serial, len(recipients)
+            fact = logbook.Accepted(serial, self._name, result.number, sender, count, event.size, self.service)
             self._staff.log(logbook.word(fact))  # even when the client has gone: the message is ours
             if is_waiting:
                 self._session.stored(int(self._staff.clock.seconds()), result.number)
@@ -259,7 +263,7 @@ class Clerk(Drafting):
     def _note_refusal(self, about: bytes, reply: Reply) -> None:
         self._refusals += 1
         if self._refusals <= REFUSAL_LINES:
-            fact = logbook.Refused(self._serial, self._name, about, reply.code, reply.text)
+            fact = logbook.Refused(self._serial, self._name, about, reply.code, reply.text, self.service)
             self._staff.log(logbook.word(fact))
 
 

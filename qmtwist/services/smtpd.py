@@ -52,9 +52,8 @@ class SmtpProtocol(Pumped, ESMTP):
         self._clock = service.staff.clock
         self._timeout_s = policy.settings.timeout_s
         self._peer = peer
-        terms, turns = policy.terms(peer), service.staff.turns
-        self._session = ServerSession(terms if turns is None else turns.terms(terms, peer))
-        self._clerk = Clerk(service.staff, policy, peer, serial, self._session, service.door, self._run, self._fail)
+        self._session = service.session(policy, peer)
+        self._clerk = service.clerk(policy, peer, serial, self._session, self._run, self._fail)
         self._delay: IDelayedCall | None = None
         self._is_stopping = False
         self._writes = 0
@@ -220,12 +219,14 @@ class SmtpFactory(SMTPFactory):
     """Makes sessions of the connections that may come in. Made by `make_smtp_factory`; lives as long as the service."""
 
     noisy = False
+    word = b"smtp"
+    is_closed = False
 
     def __init__(self, staff: Staff) -> None:
         SMTPFactory.__init__(self)  # type: ignore[no-untyped-call]
         self.staff = staff
         self.before_connection: Callable[[], None] = lambda: None  # may call `configure`
-        door = Door(b"smtp", staff.clock, staff.log, staff.names)
+        door = Door(self.word, staff.clock, staff.log, staff.names, self.is_closed)
         self._sessions: Sessions[SmtpProtocol] = Sessions(staff.clock, door, self._period_s)
         self._policy: SmtpPolicy | None = None
         self._serial = 0
@@ -244,9 +245,26 @@ class SmtpFactory(SMTPFactory):
     def buildProtocol(self, addr: IAddress) -> TwistedProtocol | None:  # type: ignore[override]
         """A session, a 421, or nothing at all."""
         self.before_connection()
-        return self._sessions.protocol(addr, self._session, TurnedAway)
+        return self._sessions.protocol(addr, self._protocol, TurnedAway)
 
-    def _session(self, peer: Peer) -> SmtpProtocol:
+    def session(self, policy: SmtpPolicy, peer: Peer) -> ServerSession:
+        """For a client that was let in."""
+        terms, turns = policy.terms(peer), self.staff.turns
+        return ServerSession(terms if turns is None else turns.terms(terms, peer))
+
+    def clerk(
+        self,
+        policy: SmtpPolicy,
+        peer: Peer,
+        serial: int,
+        session: ServerSession,
+        wake: Callable[[], None],
+        fail: Callable[[], None],
+    ) -> Clerk:
+        """Who answers what happens in it."""
+        return Clerk(self.staff, policy, peer, serial, session, self.door, wake, fail)
+
+    def _protocol(self, peer: Peer) -> SmtpProtocol:
         assert self._policy is not None
         self._serial += 1
         return SmtpProtocol(self, self._policy, peer, self._serial)
