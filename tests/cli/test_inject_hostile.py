@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import socket
@@ -218,18 +219,24 @@ class DyingDaemon:
         self._listener.close()
 
 
+# the program, its words, and the status that means "try again later"
+LATER = (("qmail-inject", (), 111), ("sendmail", ("-t",), 75))
+
+
+@pytest.mark.parametrize(("name", "words", "status"), LATER)
 @pytest.mark.parametrize("queue_program", ["", "bin/qmail-queue"])
 @pytest.mark.parametrize("taken", [1, 300_000, 1_048_000])
-def test_a_daemon_that_dies_meanwhile_leaves_nothing_behind(tmp_path: Path, taken: int, queue_program: str) -> None:
+def test_a_daemon_that_dies_meanwhile_leaves_nothing_behind(
+    tmp_path: Path, taken: int, queue_program: str, name: str, words: tuple[str, ...], status: int
+) -> None:
     home = Home(tmp_path)
     write_launchers(str(tmp_path))
     make_queue(str(tmp_path / "queue"))
     daemon = DyingDaemon(tmp_path / "queue/lock/injection", taken)
-    ended = home.inject(
-        [b"To: a\n\n", *body(1, b"x" * 63 + b"\n")], QMAILQUEUE=queue_program, QMTWIST_HOME=str(tmp_path)
-    )
+    settings = {"QMAILQUEUE": queue_program, "QMTWIST_HOME": str(tmp_path)}
+    ended = home.inject([b"To: a\n\n", *body(1, b"x" * 63 + b"\n")], *words, name=name, **settings)
     daemon.close()
-    assert ended.status == 111 and ended.said.startswith(b"qmail-inject: fatal: ")
+    assert ended.status == status and ended.said.startswith(b"qmail-inject: fatal: ")
     assert files(Layout(str(tmp_path / "queue"))) == {}
 
 
@@ -246,10 +253,10 @@ def play_a_full_disk_is_told_and_nothing_is_queued(directory: str) -> None:
     home = Home(path)
     write_launchers(str(path))
     make_queue(str(path / "queue"))
-    for room in (0, 300_000):
+    for room, (name, words, status) in itertools.product((0, 300_000), LATER):
         fill(f"{path}/ballast", room)
         message = [b"To: a\n\n", *body(1, b"x" * 63 + b"\n")]
-        ended = home.inject(message, **real_queue(path))
-        assert ended.status == 111 and ended.said.startswith(b"qmail-inject: fatal: qq "), ended
+        ended = home.inject(message, *words, name=name, **real_queue(path))
+        assert ended.status == status and ended.said.startswith(b"qmail-inject: fatal: qq "), ended
         assert not [name for name in files(Layout(str(path / "queue"))) if name.startswith(("todo", "intd"))]
         (path / "ballast").unlink()

@@ -129,6 +129,9 @@ def test_bp_lists_what_waits(office: Office, made: Town) -> None:
     office.wait_for(lambda line: "to remote wait@far.example" in line, since)
     assert "wait@far.example" in made.run("sendmail", "-bp")
     assert made.run("mailq") == made.run("qmail-qread")
+    link = f"{made.directory('joe')}/mailq"
+    os.symlink(made.program("sendmail"), link)
+    assert made.run(link) == made.run("qmail-qread")
 
 
 def test_q_makes_all_mail_due(office: Office, made: Town) -> None:
