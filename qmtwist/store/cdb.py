@@ -90,15 +90,17 @@ def write(path: str, temporary: str, records: Iterable[tuple[bytes, bytes]], mod
 
 
 def begin(temporary: bytes) -> int:
-    """A descriptor of an empty file for `finish`; what had the name before is cut.
+    """A descriptor of an empty file for `stream`; what had the name before is cut, but a symbolic link is not followed:
+    root may be compiling what lies in a user's directory.
 
     :raises OSError: it cannot be created.
     """
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(temporary, flags, 0o644)
 
 
 def stream(descriptor: int, records: Iterable[tuple[bytes, bytes]]) -> None:
-    """What `finish` does for any number of records, in 8 bytes of memory for each: they are written as they come.
+    """What `write` does for any number of records, in 8 bytes of memory for each: they are written as they come.
 
     The descriptor is of an empty file, and is empty again if `records` raises. It is closed in any case.
 

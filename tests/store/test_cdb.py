@@ -206,3 +206,11 @@ def test_a_record_that_reaches_into_the_tables_is_malformed() -> None:
     data[2052] = 4
     with pytest.raises(Malformed):
         list(cdb.scan(io.BytesIO(data).read))
+
+
+def test_a_new_file_is_not_written_through_a_symbolic_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"kept")
+    (tmp_path / "list.tmp").symlink_to("precious")
+    with pytest.raises(OSError, match="symbolic links"):
+        cdb.begin(os.fsencode(tmp_path / "list.tmp"))
+    assert (tmp_path / "precious").read_bytes() == b"kept"
