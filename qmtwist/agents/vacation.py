@@ -28,6 +28,7 @@ class Absence(NamedTuple):
     answered_path: str
     period_s: int | None  # None: as it was set when the file was made
     sender: bytes | None  # None: look for it in the header
+    copy: bytes | None = None  # who gets a copy of each answer
 
 
 def respond(absence: Absence, home: str, now: int) -> str:
@@ -48,8 +49,10 @@ def respond(absence: Absence, home: str, now: int) -> str:
     why_not = refusal(header.fields, sender, absence.owner)
     if why_not or sender is None:
         return why_not
-    letter = Letter(header.fields, sender, _own(absence, header.fields), _template(absence.message_path), now, b"")
-    text = _compose(letter._replace(message_id=_message_id(letter.own, now)), absence.message_path)
+    own = _own(absence, header.fields)
+    template = _template(absence.message_path)
+    letter = Letter(header.fields, sender, own, template, now, _message_id(own, now), absence.copy)
+    text = _compose(letter, absence.message_path)
     return _send_once(absence, sender, text, home, now)
 
 
@@ -58,7 +61,9 @@ def _send_once(absence: Absence, sender: bytes, text: bytes, home: str, now: int
     try:
         if not answered.claim(sender, now, absence.period_s, PERIOD_S):
             return "its sender has had an answer"
-        result = submit(home, [text], Envelope(b"", (sender,)), os.environb)
+        result = submit(
+            home, [text], Envelope(b"", (sender,) if absence.copy is None else (sender, absence.copy)), os.environb
+        )
         if result.text:
             answered.forget(sender)
     except OSError as error:

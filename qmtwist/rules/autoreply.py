@@ -34,6 +34,7 @@ class Letter(NamedTuple):
     template: bytes
     now: int
     message_id: bytes
+    copy: bytes | None = None  # who is told as well
 
 
 def answer(letter: Letter) -> bytes:
@@ -54,6 +55,8 @@ def answer(letter: Letter) -> bytes:
     if b"from" not in names:
         header.append(b"From: <%s>\n" % quote(letter.own))
     header.append(b"To: <%s>\n" % shown)
+    if letter.copy is not None:
+        header.append(b"Cc: <%s>\n" % quote(letter.copy))
     if b"subject" not in names:
         # RFC 3834 §3.1.5: the subject of what is answered, behind a word that tells what this is
         header.append(_subject_field(b"Auto: " + subject))

@@ -18,7 +18,7 @@ _TOKEN_BYTES = 1000  # of a field that holds one word
 _RECIPIENTS = (b"to", b"cc", b"bcc", b"apparently-to", b"resent-to", b"resent-cc", b"resent-bcc")
 _PROGRAMS = frozenset(
     b"mailer-daemon postmaster daemon root listserv majordomo mdaemon nobody noreply no-reply no_reply donotreply "
-    b"do-not-reply bounce bounces owner request".split()
+    b"do-not-reply bounce bounces owner request uucp mailer".split()
 )
 _PROGRAM_BEGINS = (b"owner-", b"bounce-", b"bounce+", b"bounces-", b"bounces+", b"noreply-", b"noreply+", b"no-reply-")
 _PROGRAM_ENDS = (b"-owner", b"-request", b"-bounce", b"-bounces", b"+bounces", b"-noreply", b"-no-reply")

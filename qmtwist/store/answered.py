@@ -2,7 +2,8 @@
 
 A line is the time and the sender, in which blanks, line ends and percent signs are written as in a URL; of several for
 one sender the last counts, and time 0 means that there was no answer after all. A first line `period N` gives the
-seconds between two answers. A line that a crash has cut off is marked by the next one, and says nothing.
+seconds between two answers; `never` in the place of the time stands before who gets none, which may be `@host`. A line
+that a crash has cut off is marked by the next one, and says nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import fcntl
 import os
 
-from qmtwist.mail.shapes import Iterator
+from qmtwist.mail.shapes import Iterable, Iterator
 
 from .durable import sync_directory, write_all
 
 LIMIT_SENDERS = 100_000
 """How many senders a period may have. More are no people, and are not answered."""
 _KEPT_LINES = 1000  # before it is worth while to look for those whose period is over
-_PERIOD = b"period "
+_PERIOD, _NEVER = b"period ", b"never "
 _CUT_OFF = b" cut off\n"  # whoever was in this line is nobody now
 
 
@@ -50,7 +51,7 @@ class Answered:
             data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
             if period_s is None:
                 period_s = _stored_period(data, usual_period_s)
-            if _is_recent(_last(data, _escaped(sender)), now, period_s):
+            if _is_excluded(data, sender) or _is_recent(_last(data, _escaped(sender)), now, period_s):
                 return False
             return self._add(descriptor, data, b"%d %s\n" % (now, _escaped(sender)), now, period_s)
         finally:
@@ -61,10 +62,33 @@ class Answered:
 
         :raises OSError: the file cannot be written.
         """
+        self._note(b"0 %s\n" % _escaped(sender))
+
+    def exclude(self, senders: Iterable[bytes]) -> None:
+        """Never answer these; `@host` stands for everybody there.
+
+        :raises OSError: the file cannot be written.
+        """
+        self._note(b"".join([_NEVER + _escaped(sender) + b"\n" for sender in senders]))
+
+    def entries(self) -> list[tuple[bytes, int | None]]:
+        """Who has had an answer, and when; None for never.
+
+        :raises OSError: the file cannot be read.
+        """
         descriptor = self._open()
         try:
             data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-            _append(descriptor, data, b"0 %s\n" % _escaped(sender))
+        finally:
+            os.close(descriptor)
+        times: list[tuple[bytes, int | None]] = [(who, at) for who, at in dict(_entries(data)).items() if at]
+        times += [(line[len(_NEVER) :], None) for line in _never_lines(data)]
+        return [(_unescaped(who), at) for who, at in times]
+
+    def _note(self, lines: bytes) -> None:
+        descriptor = self._open()
+        try:
+            _append(descriptor, os.pread(descriptor, os.fstat(descriptor).st_size, 0), lines)
         finally:
             os.close(descriptor)
 
@@ -89,8 +113,9 @@ class Answered:
             kept = {who: at for who, at in _entries(data) if _is_recent(at, now, period_s)}
             if len(kept) >= LIMIT_SENDERS:
                 return False
-            if 2 * len(kept) < data.count(b"\n"):
-                lines = [b"%d %s\n" % (at, who) for who, at in kept.items()]
+            lines = [b"%d %s\n" % (at, who) for who, at in kept.items()]
+            lines += [never + b"\n" for never in _never_lines(data)]
+            if 2 * len(lines) < data.count(b"\n"):
                 self._replace(b"".join([_first_line(data), *lines, line]))
                 return True
         _append(descriptor, data, line)
@@ -123,6 +148,19 @@ def _is_recent(at: int, now: int, period_s: int) -> bool:
 
 def _escaped(sender: bytes) -> bytes:
     return sender.lower().replace(b"%", b"%25").replace(b" ", b"%20").replace(b"\n", b"%0A")
+
+
+def _unescaped(who: bytes) -> bytes:
+    return who.replace(b"%0A", b"\n").replace(b"%20", b" ").replace(b"%25", b"%")
+
+
+def _is_excluded(data: bytes, sender: bytes) -> bool:
+    who = _escaped(sender)
+    return any(_NEVER + name + b"\n" in data for name in (who, b"@" + who.rpartition(b"@")[2]))
+
+
+def _never_lines(data: bytes) -> list[bytes]:
+    return [line for line in data.split(b"\n")[:-1] if line.startswith(_NEVER) and line.count(b" ") == 1]
 
 
 def _last(data: bytes, who: bytes) -> int:

@@ -78,6 +78,25 @@ def test_initialising_forgets_who_was_answered(place: FilterHome, option: str) -
     assert len(place.queued) == 2
 
 
+def test_some_are_never_answered_and_the_list_says_so(place: FilterHome) -> None:
+    assert place.run("vacation", "-x", text=b"boss@far.example\n\n @list.example \n") == (0, b"", b"")
+    for sender in ("boss@far.example", "x@list.example", "s@far.example"):
+        assert place.run("vacation", "joe", text=TEXT, SENDER=sender)[0] == 0
+    assert [letter.recipients for letter in place.queued] == [[b"s@far.example"]]
+    _, out, _ = place.run("vacation", "-l")
+    assert out.startswith(b"s@far.example ") and out.endswith(b" -0000\nboss@far.example never\n@list.example never\n")
+    place.run("vacation", "-i")
+    assert place.run("vacation", "-l") == (0, b"", b"")
+
+
+def test_a_copy_of_the_answer_goes_to_whom_the_owner_names(place: FilterHome) -> None:
+    place.run("vacation", "-c", "deputy@host.example", "joe", text=TEXT)
+    (letter,) = place.queued
+    assert letter.recipients == [b"s@far.example", b"deputy@host.example"]
+    assert "\nCc: <deputy@host.example>\n" in letter.header
+    assert place.run("vacation", "-c", "a\nb", "joe", text=TEXT)[0] == 100
+
+
 def test_the_period_is_that_of_the_call_or_of_the_file(place: FilterHome) -> None:
     place.run("vacation", "-i", "-t", "0")
     for _ in range(2):

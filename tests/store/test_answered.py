@@ -82,6 +82,26 @@ def test_old_lines_go_and_the_period_stays(path: Path) -> None:
     assert path.read_bytes() == b"period 86400\n%d recent@x\n%d a@b\n" % (NOW - 10, NOW)
 
 
+def test_who_is_excluded_is_never_answered(path: Path) -> None:
+    Answered(str(path)).exclude([b"Boss@Host", b"@far.example", b"a b@c"])
+    assert not any(claim(path, sender) for sender in (b"boss@host", b"x@far.example", b"Y@FAR.example", b"a b@c"))
+    assert claim(path, b"xboss@host") and claim(path, b"x@sub.far.example") and claim(path, b"b@c")
+    with open(path, "ab") as stream:
+        stream.writelines(b"%d old%d@x\n" % (1, number) for number in range(5000))
+    assert claim(path, b"new@x") and path.read_bytes().count(b"\n") == 7
+    assert not claim(path, b"boss@host") and not claim(path, b"x@far.example")
+
+
+def test_the_list_tells_who_has_been_answered(path: Path) -> None:
+    claim(path, b"a b%20@c", NOW)
+    claim(path, b"d@e", NOW - 10 * WEEK_S)
+    claim(path, b"d@e", NOW)
+    claim(path, b"f@g", NOW)
+    Answered(str(path)).forget(b"f@g")
+    Answered(str(path)).exclude([b"@h"])
+    assert Answered(str(path)).entries() == [(b"a b%20@c", NOW), (b"d@e", NOW), (b"@h", None)]
+
+
 def test_there_is_an_end_to_how_many_are_answered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answered, "LIMIT_SENDERS", 2000)
     with open(path, "wb") as stream:

@@ -1,12 +1,16 @@
 """vacation - answer messages for somebody who is away
 
-    |vacation [-jz] [-a ALIAS]... [-f FILE] [-m FILE] [-s SENDER] [-t PERIOD] LOGIN
+    |vacation [-djz] [-a ALIAS]... [-c COPY] [-f FILE] [-m FILE] [-s SENDER] [-t PERIOD] LOGIN
     |preline vacation LOGIN
     vacation -i [-f FILE] [-t PERIOD]
+    vacation -l [-f FILE]
+    vacation -x [-f FILE] <ADDRESSES
 
 In a .qmail file: answers a message to LOGIN once. The line belongs above the one that delivers the message: if the
-answer cannot be sent now, the delivery is tried again from the first line. With -i (or -I), by hand: forgets who has
-been answered, and sets the period.
+answer cannot be sent now, the delivery is tried again from the first line.
+
+By hand: -i (or -I) forgets who has been answered and sets the period; -l lists who has been, and when; -x reads
+addresses, one in a line, that get no answer until the next -i, and `@HOST` is everybody at that host.
 
 Whoever has written gets one answer in a period, as an answer to that message: its subject after `Auto:`,
 Auto-Submitted: auto-replied, and the null envelope sender. No answer gets a bounce or another automatic answer (null
@@ -16,6 +20,7 @@ owner, and a message that names none of the owner's addresses in To, Cc, Bcc or 
 at every host, the address of this delivery, and every -a.
 
     -a ALIAS    another name of the owner: an address, or a name for every host
+    -c COPY     send each answer to this address, too
     -j          answer although no field names the owner
     -t PERIOD   days between two answers to the same sender; with s, m, h, d or w behind the number so many seconds,
                 minutes, hours, days or weeks; or `infinite`. Default: what -i has set, else 7 days. -r is the same
@@ -46,10 +51,12 @@ import time
 
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
+from qmtwist.mail.address import is_sendable
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.mail.shapes import NamedTuple
 
 NAME = b"vacation"
+_BY_HAND = (b"i", b"l", b"x")
 
 
 class _Call(NamedTuple):
@@ -71,20 +78,43 @@ def main(arguments: list[bytes], home: str) -> int:
         return _usage()
     asked = call.values.get(b"t")
     period_s = None if asked is None else period(asked)
-    is_fresh_start = b"i" in call.values
-    if (asked is not None and period_s is None) or len(call.words) > 1 or not (call.words or is_fresh_start):
+    is_by_hand = bool(call.values.keys() & set(_BY_HAND))
+    if (asked is not None and period_s is None) or len(call.words) > 1 or not (call.words or is_by_hand):
         return _usage()
+    if not is_sendable(call.values.get(b"c", b"")):
+        return fatal(NAME, b"no mail can be sent to " + call.values[b"c"], status=100)
     place = os.environb.get(b"HOME") or _home_of(call.words)
     try:
         os.chdir(place)
-        if is_fresh_start:
-            from qmtwist.store.answered import Answered
-
-            Answered(_path(call, b"f", ".vacation.seen")).clear(PERIOD_S if period_s is None else period_s)
+        if is_by_hand:
+            _maintain(call, PERIOD_S if period_s is None else period_s)
             return 0
     except OSError as error:
         return fatal(NAME, b"unable to use " + place, error)
     return _respond(call, period_s, home)
+
+
+def _maintain(call: _Call, period_s: int) -> None:
+    """:raises OSError: the file cannot be used, or the addresses cannot be read."""
+    from qmtwist.mail.date import rfc822
+    from qmtwist.store.answered import Answered
+    from qmtwist.store.durable import write_all
+
+    answered = Answered(_path(call, b"f", ".vacation.seen"))
+    if b"i" in call.values:
+        answered.clear(period_s)
+    if b"x" in call.values:
+        answered.exclude([line.strip() for line in _stdin().split(b"\n") if line.strip()])
+    if b"l" in call.values:
+        lines = [b"%s %s\n" % (who, b"never" if at is None else rfc822(at)) for who, at in answered.entries()]
+        write_all(1, b"".join(lines))
+
+
+def _stdin() -> bytes:
+    pieces = []
+    while piece := os.read(0, 65536):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _read(arguments: list[bytes]) -> _Call:
@@ -92,7 +122,7 @@ def _read(arguments: list[bytes]) -> _Call:
 
     :raises UsageError: an option that is not ours, or without its value.
     """
-    options = Options(arguments, b"a:df:iIjm:r:s:t:z")
+    options = Options(arguments, b"a:c:df:iIjlm:r:s:t:xz")
     values: dict[bytes, bytes] = {}
     aliases: list[bytes] = []
     words: list[bytes] = []
@@ -121,6 +151,7 @@ def _respond(call: _Call, period_s: int | None, home: str) -> int:
         answered_path=_path(call, b"f", ".vacation.seen"),
         period_s=period_s,
         sender=call.values.get(b"s", os.environb.get(b"SENDER")),
+        copy=call.values.get(b"c"),
     )
     try:
         why_not = respond(absence, home, int(time.time()))
@@ -147,5 +178,5 @@ def _home_of(words: tuple[bytes, ...]) -> bytes:
 
 
 def _usage() -> int:
-    say(b"vacation: usage: vacation [ -ijz ] [ -a alias ] [ -f file ] [ -m file ] [ -s sender ] [ -t period ] login")
+    say(b"vacation: usage: vacation [ -djz ] [ -a alias ] [ -c copy ] [ -fm file ] [ -s sender ] [ -t period ] login")
     return 100
