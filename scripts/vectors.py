@@ -36,7 +36,8 @@ NEEDS_ROOT = os.path.join(TOP, "tests/vectors/needs-root.txt")
 SETS = (
     (
         "exact",
-        "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,qmqpc,inject,sendmail,forward,matchup",
+        "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,"
+        "qmqpc,inject,sendmail,forward,usertools,mess822,matchup",
     ),
     ("semantic", "smtpd,pop3d,popup,remote"),
 )
