@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from qmtwist.logbook import facts, tai64
 from qmtwist.logbook.lines import word
-from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Any
 
 _HEAD_WORDS = 5  # "Jun 9 10:22:03 host qmail: "
@@ -33,11 +32,9 @@ def is_instant(text: bytes) -> bool:
 def plain(line: bytes) -> bytes | None:
     """The line with an instant in front that matchup reads; None if it tells none."""
     if line[:1] == b"@":
-        label, _, text = line.partition(b" ")
-        try:
-            return tai64.decimal(label) + b" " + text
-        except Malformed:
-            return None
+        found = tai64.split(line)
+        instant = tai64.fraction(found[0], found[1]) if found else None
+        return instant + found[2] if found and instant else None
     if line[:1] == b"{":
         return _from_json(line)
     return _from_syslog(line)
