@@ -20,7 +20,7 @@ from .completion import Hosts
 
 _KINDS = (b"=", b"*", b"?", b"-")
 _NOT_SHORT = b".[]"
-HOST_BYTES = 1000  # no host may grow beyond
+HOST_BYTES = 1000  # a longer one is no host, and none may grow beyond
 
 
 class Rule(NamedTuple):
@@ -68,6 +68,8 @@ class Rules:
         """
         written = host
         for rule in self._rules:
+            if len(host) > HOST_BYTES:
+                return written
             host = rule.applied(host)
         return host if len(host) <= HOST_BYTES else written
 
