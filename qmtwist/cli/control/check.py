@@ -129,6 +129,8 @@ def _control_problems(home: str, owner: tree.Owner) -> Iterator[str]:
         complaints = refused.complaints + refused.warnings
     for complaint in complaints:
         yield f"{home}/{complaint}: {_mending(home, complaint)}"
+    if not os.path.isdir(f"{home}/control"):
+        return  # said already
     rules = [name for name in sorted(os.listdir(f"{home}/control")) if name.split(".")[0] == "tcprules"]
     for name in rules:
         yield from _rules_problems(grammar.control_path(home, name))
