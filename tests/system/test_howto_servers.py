@@ -119,7 +119,7 @@ def typist() -> Iterator[Typist]:
             made.leave()
 
 
-@pytest.mark.parametrize("page", ["tcpserver-and-friends", "qmtp", "qmqp-hub", "null-client"])
+@pytest.mark.parametrize("page", ["tcpserver-and-friends", "qmtp", "qmqp-hub", "null-client", "rewriting"])
 def test_the_commands_of_a_page_work(page: str, typist: Typist) -> None:
     told = commands(page)
     assert len(told) >= 8
