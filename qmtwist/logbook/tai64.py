@@ -23,7 +23,7 @@ def stamp(now_ns: int) -> bytes:
     """An instant in nanoseconds since 1970 as it begins a line: `@` and 24 digits.
 
     >>> stamp(1013407030_016461500)
-    b'@400000003c68b64000fb2ebc'
+    b'@400000003c675d4000fb2ebc'
     """
     seconds, nanoseconds = divmod(now_ns, SECOND_NS)
     return b"@%016x%08x" % (seconds + OFFSET_S, nanoseconds)
@@ -45,7 +45,7 @@ def split(line: bytes) -> tuple[int, int, bytes] | None:
 
     Of more than 24 digits the last ones count. Other letters than small ones are no digits.
 
-    >>> split(b"@400000003c68b64000fb2ebc hello")
+    >>> split(b"@400000003c675d4000fb2ebc hello")
     (1013407030, 16461500, b' hello')
     """
     if line[:1] != b"@":
