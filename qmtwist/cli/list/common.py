@@ -1,0 +1,57 @@
+"""What the programs of mailing lists share."""
+
+from __future__ import annotations
+
+import os
+
+from qmtwist.cli.chain import fatal, say
+from qmtwist.cli.options import Options, UsageError
+from qmtwist.mail.errors import MailError, Permanent, Temporary
+from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import Callable, NamedTuple
+
+
+class Line(NamedTuple):
+    """A command line: its options, and the words that follow."""
+
+    values: dict[bytes, bytes]
+    words: list[bytes]
+
+
+def take(arguments: list[bytes], accepted: bytes, fewest: int = 1) -> Line:
+    """Read a command line; `fewest` words must follow the options.
+
+    :raises UsageError: it is none.
+    """
+    options = Options(arguments, accepted)
+    values = dict(options)
+    if len(options.rest) < fewest:
+        raise UsageError(b"")
+    return Line(values, options.rest)
+
+
+def enter(directory: bytes) -> None:
+    """Go to the list's directory.
+
+    :raises Permanent: its name could mean another directory tomorrow.
+    :raises Temporary: that is not possible now.
+    """
+    if directory[:1] != b"/":
+        raise Permanent("dir must start with slash")
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise Temporary(f"unable to switch to {os.fsdecode(directory)}: {reason(error).decode()}") from error
+
+
+def carry_out(name: bytes, usage: bytes, work: Callable[[], int]) -> int:
+    """Do a program's work; say why it fails. The exit status."""
+    try:
+        return work()
+    except UsageError:
+        say(b"%s: usage: %s %s" % (name, name, usage))
+        return 100
+    except MailError as error:
+        status = 111 if isinstance(error, Temporary) else 100
+        text = os.fsencode(error.text) + (b" (#%s)" % error.status.encode() if error.status else b"")
+        return fatal(name, text, status=status)

@@ -1,0 +1,58 @@
+"""Subscribers' addresses: how one is kept, in which file, and how it is written into an address of the list."""
+
+from __future__ import annotations
+
+from qmtwist.mail.errors import Malformed
+
+LIMIT_BYTES = 400
+FILES = tuple([bytes([64 + number]) for number in range(53)])
+"""The names of the files in subscribers/, in the order in which a posting goes out."""
+
+
+def subscriber(address: bytes) -> bytes:
+    """An address as it is kept: the host in lower case.
+
+    :raises Malformed: it cannot be on a list.
+
+    >>> subscriber(b"Joe@X.Y")
+    b'Joe@x.y'
+    """
+    if len(address) > LIMIT_BYTES:
+        raise Malformed("address is too long")
+    local, at, host = address.rpartition(b"@")
+    if not at:
+        raise Malformed("address does not contain @")
+    if b"\n" in address or b"\0" in address:
+        raise Malformed("address contains newline")
+    return local + at + host.lower()
+
+
+def file_of(address: bytes) -> bytes:
+    """The file in which ezmlm 0.53 keeps an address; ezmlm-idx asks for the one of the address in lower case.
+
+    >>> file_of(b"a@b.c"), file_of(b"Joe@x.y"), file_of(b"joe@x.y")
+    (b'^', b'A', b'W')
+    """
+    value = 5381
+    for byte in b"T" + address:
+        value = (value * 33 & 0xFFFFFFFF) ^ byte
+    return FILES[value % 53]
+
+
+def boxed(address: bytes) -> bytes:
+    """An address as a part of another one's local part.
+
+    >>> boxed(b"joe@x.y")
+    b'joe=x.y'
+    """
+    return b"=".join(address.rsplit(b"@", 1))
+
+
+def unboxed(text: bytes) -> bytes | None:
+    """The address in `box=host`; the last `=` stands for the `@`.
+
+    >>> unboxed(b"a=b=x.y"), unboxed(b"joe")
+    (b'a=b@x.y', None)
+    """
+    box, sign, host = text.rpartition(b"=")
+    return box + b"@" + host if sign else None

@@ -1,0 +1,1 @@
+"""The directory of a mailing list on disk. (ezmlm)"""
