@@ -32,7 +32,6 @@ import time
 
 from qmtwist.agents.submit import Submission as QueueSubmission
 from qmtwist.cli.options import Options, UsageError
-from qmtwist.control.grammar import parse_list
 from qmtwist.control.hosts import read_hosts
 from qmtwist.mail.address import quote
 from qmtwist.mail.envelope import Envelope
@@ -41,8 +40,10 @@ from qmtwist.mail.header import HeaderReader, LineEnds
 from qmtwist.mail.shapes import Iterator, Mapping
 from qmtwist.rules.completion import Unparsable
 from qmtwist.rules.exits import QMAIL, Exits
-from qmtwist.rules.inject import EITHER, Completed, Person, Submission, complete
-from qmtwist.store.durable import read, write_all
+from qmtwist.rules.inject import EITHER, Completed, Submission, complete
+from qmtwist.store.durable import write_all
+
+from .author import mailing_lists, person
 
 _USAGE, _DATA, _REFUSED, _LATER = range(4)  # places in Exits
 _NO_RECIPIENTS = b"no recipients: give addresses as arguments or in To, Cc or Bcc (#5.1.3)\n"
@@ -109,32 +110,10 @@ def _read_arguments(arguments: list[bytes], environ: Environment) -> tuple[Submi
             is_queued = letter == b"N"
         else:
             strategy = letter
-    letters, lists = environ.get(b"QMAILINJECT", b""), _mailing_lists(environ)
+    letters, lists = environ.get(b"QMAILINJECT", b""), mailing_lists(environ)
     now, chance = int(time.time()), int.from_bytes(os.urandom(8), "big")
     submission = Submission(tuple(options.rest), strategy, sender, letters, lists, now, os.getpid(), chance)
     return submission, is_queued
-
-
-def _mailing_lists(environ: Environment) -> frozenset[bytes]:
-    """The addresses in QMAILMFTFILE; a file that is not there lists none."""
-    path = environ.get(b"QMAILMFTFILE")
-    if path is None:
-        return frozenset()
-    try:
-        return frozenset([line.lower() for line in parse_list(read(os.fsdecode(path)))])
-    except FileNotFoundError:
-        return frozenset()
-
-
-def _person(environ: Environment) -> Person:
-    def first(*names: bytes) -> bytes | None:
-        return next((environ[name] for name in names if name in environ), None)
-
-    user = first(b"QMAILUSER", b"MAILUSER", b"USER", b"LOGNAME")
-    user = b"anonymous" if user is None else user
-    host = first(b"QMAILHOST", b"MAILHOST")
-    name = first(b"QMAILNAME", b"MAILNAME", b"NAME")
-    return Person(user, host, name, environ.get(b"QMAILSUSER", user), environ.get(b"QMAILSHOST", host))
 
 
 def _send(submission: Submission, is_queued: bool, home: str, environ: Environment, lead: bytes) -> None:
@@ -149,7 +128,7 @@ def _send(submission: Submission, is_queued: bool, home: str, environ: Environme
         header.eof()
     except Malformed as error:
         raise _Fatal(_DATA, b"%s (#%s)\n" % (error.text.encode(), error.status.encode())) from error
-    completed = complete(header.fields, hosts, _person(environ), submission)
+    completed = complete(header.fields, hosts, person(environ), submission)
     body = _body(header, pieces)
     if is_queued:
         _queue(completed, body, home, environ)
