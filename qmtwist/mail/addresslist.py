@@ -98,11 +98,11 @@ class Lexer:
         """See `tokenize`."""
         data, end, blank = self._data, len(self._data), self._blank
         tokens: list[Token] = []
-        while self._at < end:
+        while self._at < end and len(tokens) <= limit_tokens:
             byte = data[self._at]
             if byte in _BLANKS:
                 self._at += 1
-                if blank and (not tokens or tokens[-1] is not blank):
+                if blank:
                     tokens.append(blank)
                 continue
             if byte in _ONE_CHARACTER:
@@ -114,8 +114,8 @@ class Lexer:
                 raise Malformed("unbalanced bracket in address list", "5.1.3")
             else:
                 tokens.append(self._atom())
-            if len(tokens) > limit_tokens:
-                raise TooLong("too many words in an address list", "5.1.3")
+        if len(tokens) > limit_tokens:
+            raise TooLong("too many words in an address list", "5.1.3")
         return tokens
 
     def _stop(self, table: bytes) -> int:

@@ -88,7 +88,7 @@ def mailboxes(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Mailbox]:
 
 
 def verbatim_tokens(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Token]:
-    """Its tokens with one of kind `BLANK` for blanks; comments keep their inner parentheses.
+    """Its tokens, with one of kind `BLANK` for each blank; comments keep their inner parentheses.
 
     :raises TooLong: as `mailboxes`.
     """
@@ -96,7 +96,7 @@ def verbatim_tokens(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Token
 
 
 class _Verbatim(Lexer):
-    """Keeps blanks, one token for many, and the parentheses within comments: what they are in may become a name."""
+    """Keeps blanks, a token for each, and the parentheses within comments: what they are in may become a name."""
 
     _blank = _BLANK
 

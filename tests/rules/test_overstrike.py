@@ -85,8 +85,8 @@ def test_a_received_field_without_a_date_is_indented() -> None:
     assert received_lines(b" from a (b (c)) [d] by e", local) == b"\t\t\t from a (b (c)) [d] \n\t\t\t by e\n"
 
 
-def test_blanks_are_one_and_the_date_stays_on_its_line() -> None:
-    value = b"from  x\tfor <a@b.c>; Mon, 3 Jan 2000 10:00 GMT for"
+def test_blanks_are_one_and_the_date_stays_on_its_line_as_it_is() -> None:
+    value = b"from  x\tfor <a@b.c>; Mon,  3 Jan 2000 10:00 GMT for"
     assert received_lines(value, local) == (
-        b"@946893600 from x \n\t\t\t for <a@b.c>\n\t\t\t ; Mon, 3 Jan 2000 10:00 GMT for\n"
+        b"@946893600 from x \n\t\t\t for <a@b.c>\n\t\t\t ; Mon,  3 Jan 2000 10:00 GMT for\n"
     )
