@@ -28,6 +28,7 @@ class Exit:
     TIMEOUT = 52
     WRITE = 53
     READ = 54
+    CONFIGURATION = 55
     HOME = 61
     QUEUE = 62
     COMMUNICATION = 74
@@ -44,13 +45,14 @@ def enqueue(home: str, message: int, envelope: int) -> int:
 
     0 only when the message is on disk under its final name, or the daemon has said so. The working directory changes.
     """
+    home = os.path.abspath(home)
     try:
         _enter(home, Exit.HOME)
         _enter("queue", Exit.QUEUE)
         _become_owner()
         for descriptor in (message, envelope):
             _check_open(descriptor)
-        return _hand_over(message, envelope)
+        return _hand_over(home, message, envelope)
     except (_Failed, EnvelopeError) as failure:
         return failure.code
 
@@ -77,12 +79,12 @@ def _check_open(descriptor: int) -> None:
         raise _Failed(Exit.READ) from error
 
 
-def _hand_over(message: int, envelope: int) -> int:
+def _hand_over(home: str, message: int, envelope: int) -> int:
     layout = Layout(".")
     try:
         handover = connect(layout.socket, os.getuid(), os.getpid())
     except Unavailable:
-        return _write_files(layout, message, envelope)
+        return _write_files(layout, message, envelope, _extra(home))
     if isinstance(handover, injection.Reply):
         return handover.code
     try:
@@ -111,7 +113,20 @@ def _pass_on(handover: Handover, message: int, envelope: int) -> injection.Reply
     raise _Failed(Exit.READ)
 
 
-def _write_files(layout: Layout, message: int, envelope: int) -> int:
+def _extra(home: str) -> bytes:
+    """The records of those who get a copy of every message; the daemon adds them to what it takes."""
+    from qmtwist.control import grammar  # seldom needed
+
+    try:
+        recipients = grammar.read_list(home, "queueextra") or []
+    except OSError as error:
+        raise _Failed(Exit.CONFIGURATION) from error
+    if any(b"\0" in recipient for recipient in recipients):
+        raise _Failed(Exit.CONFIGURATION)
+    return b"".join([b"T%s\0" % recipient for recipient in recipients])
+
+
+def _write_files(layout: Layout, message: int, envelope: int, extra: bytes) -> int:
     """Direct mode: qmail's steps, with its leftovers: what was refused for its envelope stays until the cleanup."""
     uid, pid = os.getuid(), os.getpid()
     who, now = invoker(uid), int(time.time())
@@ -124,7 +139,7 @@ def _write_files(layout: Layout, message: int, envelope: int) -> int:
             acceptance.write(data)
         acceptance.seal()
         acceptance.envelope(b"u%d\0p%d\0" % (uid, pid))
-        _copy_envelope(acceptance, envelope)
+        _copy_envelope(acceptance, envelope, extra)
         acceptance.queue()
     except accept.AcceptError as error:
         acceptance.abandon()
@@ -138,9 +153,13 @@ def _write_files(layout: Layout, message: int, envelope: int) -> int:
     return Exit.QUEUED
 
 
-def _copy_envelope(acceptance: accept.Acceptance, descriptor: int) -> None:
+def _copy_envelope(acceptance: accept.Acceptance, descriptor: int, extra: bytes) -> None:
+    """The envelope as it comes, with `extra` after its sender."""
     reader = EnvelopeReader()
     for records in _records(reader, descriptor):
+        if extra and records:
+            sender, end, recipients = records.partition(b"\0")
+            records, extra = sender + end + extra + recipients, b""
         acceptance.envelope(records)
         if reader.is_complete:
             return

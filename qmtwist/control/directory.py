@@ -98,6 +98,7 @@ PARSERS: dict[Kind, Callable[[Notes, Row, bytes], Value]] = {
     Kind.SWITCH: plainlines.parse_number,
     Kind.HOSTS: plainlines.parse_hosts,
     Kind.ADDRESSES: plainlines.parse_addresses,
+    Kind.RECIPIENTS: plainlines.parse_recipients,
     Kind.MAP: plainlines.parse_map,
     Kind.ROUTES: remotelines.parse_routes,
     Kind.POLICIES: remotelines.parse_policies,

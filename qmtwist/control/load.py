@@ -116,6 +116,7 @@ def _send(directory: Directory) -> SendSettings:
         concurrencyperhost=directory.number("concurrencyperhost"),
         rcptspertransaction=directory.number("rcptspertransaction"),
         remoteagents=directory.number("remoteagents"),
+        queueextra=directory.lines("queueextra"),
     )
 
 

@@ -139,6 +139,14 @@ OURS: tuple[Row, ...] = (
         "send.minfree_bytes",
         minimum=0,
     ),
+    Row(
+        "queueextra",
+        Kind.RECIPIENTS,
+        None,
+        "queue manager, qmail-queue",
+        "who gets a copy of every message that is queued, bounces too; `log`, for example, goes by ~alias/.qmail-log",
+        "send.queueextra",
+    ),
     _remote_lines(
         "localaddresses",
         Kind.IPS,

@@ -6,6 +6,8 @@ from . import grammar
 from .complaints import Notes
 from .row import Row
 
+RECIPIENT_LIMIT_BYTES = 1000
+
 
 def parse_line(notes: Notes, row: Row, data: bytes) -> bytes:
     """One line as it stands."""
@@ -50,6 +52,15 @@ def parse_addresses(notes: Notes, row: Row, data: bytes) -> frozenset[bytes]:
         if b"@" not in line:
             notes.warn(row, number, f"{grammar.quoted(line)} has no @; for a whole host write @host")
     return grammar.parse_names([line for _, line in lines])
+
+
+def parse_recipients(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
+    """A list of recipients, which may be local parts alone; the case of those is kept."""
+    lines = grammar.numbered_lines(data)
+    for number, line in lines:
+        if len(line) > RECIPIENT_LIMIT_BYTES or b"\0" in line:
+            notes.refuse(row, number, f"{grammar.quoted(line[:40])} is no address")
+    return tuple(line for _, line in lines)
 
 
 def parse_map(notes: Notes, row: Row, data: bytes) -> dict[bytes, bytes]:

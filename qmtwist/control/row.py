@@ -16,6 +16,7 @@ class Kind(enum.Enum):
     SWITCH = "0 or 1"
     HOSTS = "host names, one per line"
     ADDRESSES = "addresses, one per line"
+    RECIPIENTS = "recipients, one per line, in order"
     MAP = "`key:value` lines"
     ROUTES = "`host:relay` lines"
     POLICIES = "`domain:policy` lines"
@@ -69,6 +70,7 @@ LIST_KINDS = frozenset(
     {
         Kind.HOSTS,
         Kind.ADDRESSES,
+        Kind.RECIPIENTS,
         Kind.MAP,
         Kind.ROUTES,
         Kind.POLICIES,

@@ -45,6 +45,7 @@ class SendSettings:
     concurrencyperhost: int = 20
     rcptspertransaction: int = 50  # 1: a transaction for each recipient, as in qmail
     remoteagents: int = 0  # processes; 0: as many as the machine's processors want
+    queueextra: tuple[bytes, ...] = ()  # recipients of every message, before its own
 
 
 @attrs.frozen

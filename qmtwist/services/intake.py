@@ -19,6 +19,7 @@ from qmtwist.store.journal.records import JournalMessage, content_offset, messag
 from qmtwist.store.journal.writer import Journal, Place
 from qmtwist.store.queue import accept
 from qmtwist.store.queue.layout import Layout
+from qmtwist.wire.envelope import with_extra
 from qmtwist.wire.text0 import TodoEntry
 
 from .disk import Disk
@@ -62,6 +63,7 @@ class JournalIntake:
         self.arrivals = arrivals
         self.journalmax_bytes = journalmax_bytes
         self.minfree_bytes = minfree_bytes
+        self.extra: tuple[bytes, ...] = ()  # who gets a copy of every message (control/queueextra)
         self.is_closed = False
         self.drafts = 0  # begun and not ended
         self._number = number
@@ -136,6 +138,9 @@ class JournalDraft:
 
     def commit(self, envelope: Envelope, done: Committed) -> None:
         """Make it durable, then tell."""
+        self._commit(with_extra(envelope, self._intake.extra), done)
+
+    def _commit(self, envelope: Envelope, done: Committed) -> None:
         self._done = done
         if self._works is not None:
             self._works.append((lambda: self._finish(envelope), 0))
@@ -146,7 +151,7 @@ class JournalDraft:
         draft = message(entry)
         if not self._intake.journal.holds(draft):
             self._go_by_files()
-            self.commit(envelope, done)
+            self._commit(envelope, done)
             return
         self._chunks = []
         offset = content_offset(draft)

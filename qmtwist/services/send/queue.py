@@ -119,6 +119,7 @@ class Queue:
             settings.journalmax_bytes,
             settings.minfree_bytes,
         )
+        self.intake.extra = settings.queueextra
         self._todo = TodoReader(
             layout, self.disk, self.telemetry, time.time, self._arrivals.preprocessed, self.manager.later
         )
@@ -191,6 +192,7 @@ class Queue:
         self.manager.apply(settings)
         self.intake.journalmax_bytes = settings.journalmax_bytes
         self.intake.minfree_bytes = settings.minfree_bytes
+        self.intake.extra = settings.queueextra
 
     def sort(self, recipient: bytes) -> tuple[str, bytes]:
         """Channel and rewritten recipient, by the settings in force."""
