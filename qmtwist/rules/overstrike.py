@@ -9,6 +9,7 @@ from qmtwist.mail.shapes import Callable
 from qmtwist.mail.tolerant import Mailbox, mailboxes, unfolded
 
 PLAIN, UNDERLINED, BOLD = b"", b"_", b"+"
+TEXT_BYTES = 65536  # of one text that are shown
 WIDTH, GAP, HALF, LEFT_WIDTH = 78, 2, 50, 73
 _RULE = b"-" * WIDTH + b"\n"
 
@@ -96,6 +97,7 @@ def places(text: bytes, style: bytes = PLAIN) -> Line:
     """
     other = PLAIN if style == UNDERLINED else UNDERLINED
     line: Line = []
+    text = text if len(text) <= TEXT_BYTES else text[:TEXT_BYTES] + b"..."
     for byte in text.replace(b"\t", b" ").replace(b"\n", b"\0"):
         if 32 <= byte <= 126:
             line.append(_struck(byte, style))

@@ -7,6 +7,7 @@ from qmtwist.mail.datetext import parse
 from qmtwist.mail.shapes import Callable, Enum
 from qmtwist.mail.tolerant import BLANK, verbatim_tokens
 
+TEXT_BYTES = 65536  # of one field that are shown
 _NO_DATE = b"\t\t\t"
 _NEXT_LINE = b"\n\t\t\t "
 _STARTS_A_LINE = frozenset((b"from", b"by", b"for", b"id"))
@@ -30,7 +31,7 @@ def received_lines(value: bytes, local: Callable[[int], bytes]) -> bytes:
     moment = parse(value)
     parts = [_NO_DATE if moment is None else local(moment.posix), b" "]
     place = _Place.START
-    for kind, text in verbatim_tokens(value):
+    for kind, text in verbatim_tokens(value[:TEXT_BYTES]):
         if kind == BLANK:
             if place in (_Place.WORD, _Place.DATE):
                 parts.append(b" ")

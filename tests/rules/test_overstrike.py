@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +52,13 @@ def test_long_texts_take_several_lines() -> None:
     lines = plain(printed(b"Subject: " + b"x" * 200 + b"\nX-Long: " + b"word " * 40 + b"\n")).split(b"\n")
     assert b"".join([line.strip() for line in lines]).count(b"x" * 50) >= 3
     assert max(map(len, lines)) <= 78
+
+
+def test_of_very_long_texts_the_beginning_is_shown() -> None:
+    begun = time.process_time()
+    shown = printed(b"Subject: " + b"x" * 10_000_000 + b"\nTo: " + b"a," * 3_000_000 + b"\n")
+    assert len(shown) < 1_000_000 and received_lines(b"x; " * 3_000_000, local).startswith(b"\t\t\t x\n")
+    assert time.process_time() - begun < 5
 
 
 def test_all_kinds_of_fields_have_their_place() -> None:
