@@ -6,6 +6,7 @@
     qmtwist trace [--home DIR] ADDRESS...                        where would mail for it go?
     qmtwist passwd [--home DIR] [--stdin] USER                   set a mailbox password
     qmtwist tlskey [--home DIR]                                  this host's key for TLS, and its pin
+    qmtwist stats [--format text|json|html] [LOG...]             what the log says about deliveries
     qmtwist control-reference                                    every control file, as Markdown
     qmtwist help [NAME]                                          a program's manual; without NAME, all of them
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "trace": "control.trace",
     "passwd": "control.passwd",
     "tlskey": "control.tlskey",
+    "stats": "log.stats",
 }
 
 
