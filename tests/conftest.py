@@ -38,6 +38,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+_MASK = os.umask(0o022)
+os.umask(_MASK)
+
+
+def pytest_runtest_teardown() -> None:
+    """Some programs change the umask, which is right for a process of their own; the next test gets ours."""
+    os.umask(_MASK)
+
+
 @pytest.fixture
 def open_directory() -> Iterator[str]:
     """A fresh directory that every account may enter; pytest's own `tmp_path` is closed to all but its owner."""

@@ -112,19 +112,24 @@ def connect(path: str, uid: int, pid: int) -> Handover | injection.Reply:
     return handover
 
 
-def ask_queue(path: str) -> list[bytes]:
-    """The messages that rest in no queue file, a paragraph of qmail-qread's output each; none without a daemon."""
-    paragraphs: list[bytes] = []
+def ask_queue(path: str) -> dict[int, bytes]:
+    """The messages that rest in no queue file, number to paragraph of qmail-qread's output; none without a daemon.
+
+    Who looks at the files as well asks first: a message may be laid down in files meanwhile, and is then in both.
+    """
+    from qmtwist.wire.queuelist import message_number  # who queues a message needs none of this
+
+    paragraphs: dict[int, bytes] = {}
     try:
         connection = open_connection(path)
     except Unavailable:
-        return []
-    with suppress(OSError, Malformed):
+        return {}
+    with suppress(OSError, Malformed, ValueError):
         connection.sendall(injection.ASK_QUEUE)
         for paragraph in _words(connection, injection.LISTING_LIMIT_BYTES):
             if not paragraph:
                 break
-            paragraphs.append(paragraph)
+            paragraphs[message_number(paragraph)] = paragraph
     connection.close()
     return paragraphs
 

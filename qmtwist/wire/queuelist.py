@@ -31,3 +31,13 @@ def listing(
         done = b"  done" if recipient.is_done else b""
         lines.append(b"%s\t%s\t%s\n" % (done, recipient.channel, recipient.address.translate(_SAFE)))
     return b"".join(lines)
+
+
+def message_number(paragraph: bytes) -> int:
+    r"""The number of the message that a paragraph is about.
+
+    >>> message_number(b"9 Sep 2001 01:46:40 GMT  #49  120  <s@x> \n")
+    49
+    :raises ValueError: it is no such paragraph.
+    """
+    return int(paragraph[paragraph.index(b"#") + 1 :].split(b" ", 1)[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select  # noqa: F401  (an import under way when the signal comes would swallow what its handler raises)
 import signal
 import time
 from collections.abc import Iterator

@@ -25,8 +25,10 @@ from qmtwist.services.seams import Committed, Origin, Receipt
 from qmtwist.wire import injection
 from qmtwist.wire.envelope import encode_envelope
 from qmtwist.wire.netstring import netstring
-from tests.support.queues import files, make_queue
+from qmtwist.wire.queuelist import listing
+from tests.support.queues import files, make_queue, put
 
+LISTED = [listing(number, 0, 1, b"s@x", False, ()) for number in (7, 8)]
 ENVELOPE = Envelope(b"s@x", (b"a@b",))
 SUBMISSION = injection.pieces(b"body\n") + injection.END_OF_MESSAGE + injection.pieces(encode_envelope(ENVELOPE))
 
@@ -88,7 +90,7 @@ class UnixTransport(StringTransport):
 class Bench:
     def __init__(self, believed: tuple[int, ...] = ()) -> None:
         self.intake, self.log, self.clock = FakeIntake(), Lines(), Clock()
-        self.factory = InjectionFactory(self.intake, believed, self.log, self.clock, lambda: [b"one\n", b"two\n"])
+        self.factory = InjectionFactory(self.intake, believed, self.log, self.clock, lambda: LISTED)
         self.transports: list[UnixTransport] = []
 
     def connect(self) -> tuple[InjectionProtocol, UnixTransport]:
@@ -272,7 +274,7 @@ def test_a_stranger_does_not_see_what_others_have_queued(bench: Bench) -> None:
 def test_the_queue_is_listed(make_bench: Callable[[tuple[int, ...]], Bench]) -> None:
     protocol, transport = make_bench((os.getuid(),)).connect()
     protocol.dataReceived(injection.ASK_QUEUE)
-    assert transport.value() == netstring(b"one\n") + netstring(b"two\n") + netstring(b"")
+    assert transport.value() == b"".join(map(netstring, [*LISTED, b""]))
     lose(protocol)
 
 
@@ -319,7 +321,12 @@ async def test_qmail_queue_hands_its_message_to_the_daemon(tmp_path: Path) -> No
         assert files(layout) == {}
         assert (await deferToThread(start, "qmail-queue", str(home), b"x", b"Fs@x\0Tr"))[0] == 54
         assert (await deferToThread(start, "qmail-queue", str(home), b"x", b"Fs@x\0Xr\0\0"))[0] == 91
-        assert await deferToThread(start, "qmail-qread", str(home)) == (0, b"one\ntwo\n")
+        assert await deferToThread(start, "qmail-qread", str(home)) == (0, b"".join(LISTED))
+        # one that has been laid down in files meanwhile is shown and counted once, as the files have it
+        put(layout.mess(7), b"x")
+        put(layout.info(7), b"Flaid@down\0")
+        _, shown = await deferToThread(start, "qmail-qread", str(home))
+        assert shown.endswith(b"#7  1  <laid@down> \n" + LISTED[1]) and shown.count(b"#7 ") == 1
         status, shown = await deferToThread(start, "qmail-qstat", str(home))
         assert (status, shown.splitlines()[0]) == (0, b"messages in queue: 2")
     finally:

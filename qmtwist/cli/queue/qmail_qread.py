@@ -27,13 +27,15 @@ def main(arguments: list[bytes], home: str) -> int:
     layout = Layout(".")
     try:
         os.chdir(home + "/queue")
+        journalled = ask_queue(layout.socket)
         numbers = sorted(number for number, _ in scan_info(layout))
     except OSError as error:
         durable.write_all(2, f"fatal: unable to chdir: {_reason(error)}\n".encode())
         return 111
     for number in numbers:
         durable.write_all(1, _shown(layout, number))
-    durable.write_all(1, b"".join(ask_queue(layout.socket)))
+    in_files = set(numbers)
+    durable.write_all(1, b"".join([shown for number, shown in journalled.items() if number not in in_files]))
     return 0
 
 

@@ -23,11 +23,12 @@ def main(arguments: list[bytes], home: str) -> int:
     layout = Layout(".")
     try:
         os.chdir(home + "/queue")
-        total = sum(1 for _ in scan_mess(layout)) + len(ask_queue(layout.socket))
+        numbers = set(ask_queue(layout.socket))
+        numbers.update(scan_mess(layout))
         waiting = sum(1 for _ in scan_todo(layout))
     except OSError as error:
         durable.write_all(2, f"qmail-qstat: fatal: unable to read the queue: {error.strerror}\n".encode())
         return 111
-    text = f"messages in queue: {total}\nmessages in queue but not yet preprocessed: {waiting}\n"
+    text = f"messages in queue: {len(numbers)}\nmessages in queue but not yet preprocessed: {waiting}\n"
     durable.write_all(1, text.encode())
     return 0
