@@ -1,11 +1,11 @@
 r"""To, Cc and their like, read by somebody who must not fail. (mess822(3))
 
 `addresslist` keeps a field as it was written and says where it cannot be understood. Here every text is a list of
-mailboxes: what was opened is closed at the end, a name may stand without an address, groups and routes are names, and
+members: what was opened is closed at the end, a name may stand without an address, groups and routes are names, and
 what was a comment becomes a name. The list is read from right to left, where it is always clear what a word belongs to.
 
->>> for mailbox in mailboxes(b'Joe Q. Public <q@p.r>, "x y"@z.w (him), grp: a, b@c;, <@r:d@e'):
-...     print(format_mailbox(mailbox).decode())
+>>> for member in read_members(b'Joe Q. Public <q@p.r>, "x y"@z.w (him), grp: a, b@c;, <@r:d@e'):
+...     print(format_member(member).decode())
 "Joe Q. Public" <q@p.r>
 "him" <"x y"@z.w>
 "grp" <a>
@@ -49,7 +49,7 @@ _IN_ENCODED_WORD = bytes(byte for byte in range(33, 127) if byte not in b'"(),:;
 _ENCODED_WORD_BYTES = 75
 
 
-class Mailbox(NamedTuple):
+class Member(NamedTuple):
     """One of a list: a display name, empty if there is none, and an address.
 
     `box` is None if there is only a name, as of a group without members. `host` is empty if none was given.
@@ -63,7 +63,7 @@ class Mailbox(NamedTuple):
     def address(self) -> bytes:
         """As the envelope has it; empty for `<>` and for a name alone.
 
-        >>> Mailbox(b"", b"joe", b"host").address, Mailbox(b"", b"joe", b"").address
+        >>> Member(b"", b"joe", b"host").address, Member(b"", b"joe", b"").address
         (b'joe@host', b'joe')
         """
         box = self.box or b""
@@ -79,7 +79,7 @@ def unfolded(field: Field) -> bytes:
     return field.raw.partition(b":")[2].replace(b"\n", b"")
 
 
-def mailboxes(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Mailbox]:
+def read_members(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Member]:
     """The list that a text is, from its first to its last member.
 
     :raises TooLong: more words and other tokens than the limit; nothing else is wrong with any text.
@@ -90,7 +90,7 @@ def mailboxes(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Mailbox]:
 def verbatim_tokens(text: bytes, limit_tokens: int = LIMIT_TOKENS) -> list[Token]:
     """Its tokens, with one of kind `BLANK` for each blank; comments keep their inner parentheses.
 
-    :raises TooLong: as `mailboxes`.
+    :raises TooLong: as `read_members`.
     """
     return _Verbatim(text, True).tokens(limit_tokens)
 
@@ -127,14 +127,14 @@ class _Reader:
 
     def __init__(self, tokens: list[Token]) -> None:
         self._left = tokens  # what is still to be read, the next token last
-        self._found: list[Mailbox] = []
+        self._found: list[Member] = []
         self._name: list[bytes] = []
         self._address: list[Token] = []
         self._has_address = False  # an empty one counts
         self._is_in_phrase = False  # what comes is the name of the address on its right
         self._may_join = True  # whether a word here belongs to the address on its right
 
-    def read(self) -> list[Mailbox]:
+    def read(self) -> list[Member]:
         left = self._left
         while left:
             token = left.pop()
@@ -200,14 +200,14 @@ class _Reader:
         if self._has_address:
             words = self._address[::-1]
             at = next((place for place, token in enumerate(words) if token.kind == AT), len(words))
-            self._found.append(Mailbox(self._taken_name(), unquote(words[:at]), unquote(words[at + 1 :])))
+            self._found.append(Member(self._taken_name(), unquote(words[:at]), unquote(words[at + 1 :])))
             self._address, self._has_address = [], False
 
     def _end_entry(self) -> None:
         self._end_address()
         name = self._taken_name()
         if name:
-            self._found.append(Mailbox(name, None, b""))
+            self._found.append(Member(name, None, b""))
 
     def _taken_name(self) -> bytes:
         """The pieces of a name, which came backwards, with one blank where there were several."""
@@ -216,27 +216,27 @@ class _Reader:
         return b" ".join([word for word in name.split(b" ") if word])
 
 
-def _together(found: list[Mailbox]) -> list[Mailbox]:
+def _together(found: list[Member]) -> list[Member]:
     """A name that stands alone belongs to the address behind it if that has none: `(Joe), joe@host`."""
-    result: list[Mailbox] = []
-    for mailbox in found:
-        if result and result[-1].box is None and mailbox.box is not None and not mailbox.name:
-            mailbox = mailbox._replace(name=result.pop().name)
-        result.append(mailbox)
+    result: list[Member] = []
+    for member in found:
+        if result and result[-1].box is None and member.box is not None and not member.name:
+            member = member._replace(name=result.pop().name)
+        result.append(member)
     return result
 
 
-def format_mailboxes(prefix: bytes, members: list[Mailbox], width: int = WIDTH) -> bytes:
+def format_members(prefix: bytes, members: list[Member], width: int = WIDTH) -> bytes:
     r"""A whole field, folded after commas where that keeps its lines at `width` bytes. `prefix` is its beginning.
 
-    >>> format_mailboxes(b"To: ", mailboxes(b"a@b,c . d @e"), width=10)
+    >>> format_members(b"To: ", read_members(b"a@b,c . d @e"), width=10)
     b'To: a@b,\n  c.d@e\n'
     """
     lines: list[bytes] = []
     line = prefix
     last = len(members) - 1
-    for place, mailbox in enumerate(members):
-        piece = format_mailbox(mailbox) + (b"," if place < last else b"")
+    for place, member in enumerate(members):
+        piece = format_member(member) + (b"," if place < last else b"")
         if place and len(line) + 1 + len(piece) > width:
             lines.append(line)
             line = b"  " + piece
@@ -245,27 +245,27 @@ def format_mailboxes(prefix: bytes, members: list[Mailbox], width: int = WIDTH) 
     return b"\n".join([*lines, line]) + b"\n"
 
 
-def format_mailbox(mailbox: Mailbox) -> bytes:
+def format_member(member: Member) -> bytes:
     r"""As a header has it: `"name" <address>`, the address alone, or `"name": ;`.
 
-    >>> format_mailbox(Mailbox(b'J "x" Y', b"a b", b"[::1]"))
+    >>> format_member(Member(b'J "x" Y', b"a b", b"[::1]"))
     b'"J \\"x\\" Y" <"a b"@[::1]>'
     """
-    if mailbox.box is None:
-        return _quoted(mailbox.name) + b": ;"
-    address = shown(mailbox)
-    if mailbox.name:
-        return _phrase(mailbox.name) + b" <" + address + b">"
+    if member.box is None:
+        return _quoted(member.name) + b": ;"
+    address = shown(member)
+    if member.name:
+        return _phrase(member.name) + b" <" + address + b">"
     return address or b"<>"
 
 
-def shown(mailbox: Mailbox) -> bytes:
+def shown(member: Member) -> bytes:
     """The address with quotes where it needs them; empty if box and host are.
 
-    >>> shown(Mailbox(b"", b"joe", b".org")), shown(Mailbox(b"", b"", b""))
+    >>> shown(Member(b"", b"joe", b".org")), shown(Member(b"", b"", b""))
     (b'joe@".org"', b'')
     """
-    box, host = mailbox.box or b"", mailbox.host
+    box, host = member.box or b"", member.host
     if not (box or host):
         return b""
     if needs_quoting(box):

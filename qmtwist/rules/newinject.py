@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import NamedTuple
-from qmtwist.mail.tolerant import Mailbox, format_mailbox
+from qmtwist.mail.tolerant import Member, format_member
 
 from .completion import Unparsable
 from .inject import ARGUMENTS, BOTH, EITHER, Person, Submission
@@ -40,7 +40,7 @@ def compose(fields: list[Field], rules: Rules, person: Person, submission: Submi
     _follow_up(header, submission.lists)
     sender = _sender(header, rules, person, submission)
     recipients = _recipients(header, rules, submission)
-    author = rules.mailbox(Mailbox(display_name(person.name), person.user, person.host or b""))
+    author = rules.member(Member(display_name(person.name), person.user, person.host or b""))
     end = id_end(0, submission.pid, submission.chance, idhost)
     return Composed(sendable(sender), recipients, header.written(submission.now, author, end))
 
@@ -64,7 +64,7 @@ def _sender(header: Regrouping, rules: Rules, person: Person, submission: Submis
         user += b"-%d.%d" % (submission.now, submission.pid)
     if b"r" in letters:
         user += b"-"
-    sender = rules.mailbox(Mailbox(b"", user, person.sender_host or b"")).address
+    sender = rules.member(Member(b"", user, person.sender_host or b"")).address
     return sender + _VERP if b"r" in letters else sender
 
 
@@ -86,7 +86,7 @@ def _recipients(header: Regrouping, rules: Rules, submission: Submission) -> tup
     return tuple([sendable(recipient) for recipient in found])
 
 
-def _addresses(members: list[Mailbox]) -> list[bytes]:
+def _addresses(members: list[Member]) -> list[bytes]:
     return [member.address for member in members if member.box is not None]
 
 
@@ -106,4 +106,4 @@ def envelope_text(composed: Composed) -> bytes:
 
 def _shown(address: bytes) -> bytes:
     box, _, host = address.rpartition(b"@")
-    return format_mailbox(Mailbox(b"", box, host) if box else Mailbox(b"", host, b""))
+    return format_member(Member(b"", box, host) if box else Member(b"", host, b""))

@@ -7,7 +7,7 @@ from qmtwist.mail.date import rfc822
 from qmtwist.mail.errors import MailError, Malformed
 from qmtwist.mail.header import HeaderReader
 from qmtwist.mail.shapes import Callable, Iterable, Iterator, NamedTuple
-from qmtwist.mail.tolerant import Mailbox
+from qmtwist.mail.tolerant import Member
 
 from .regroup import Regrouping, display_name, id_end
 from .rewrite import Rules
@@ -93,10 +93,8 @@ class Ofmip:
         if not found.has_id:
             self._counter += 1
         box, _, host = author.address.rpartition(b"@")
-        mailbox = (
-            Mailbox(display_name(author.name), box, host) if box else Mailbox(display_name(author.name), host, b"")
-        )
-        return found.written(now, mailbox, id_end(self._counter, self._pid, self._chance, self._idhost))
+        member = Member(display_name(author.name), box, host) if box else Member(display_name(author.name), host, b"")
+        return found.written(now, member, id_end(self._counter, self._pid, self._chance, self._idhost))
 
 
 class Letter:

@@ -6,7 +6,7 @@ from qmtwist.mail.addresslist import TooLong
 from qmtwist.mail.datetext import parse
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import Callable
-from qmtwist.mail.tolerant import Mailbox, mailboxes, unfolded
+from qmtwist.mail.tolerant import Member, read_members, unfolded
 
 PLAIN, UNDERLINED, BOLD = b"", b"_", b"+"
 TEXT_BYTES = 65536  # of one text that are shown
@@ -74,7 +74,7 @@ class _Printer:
         for field in self._fields:
             if field.name in names:
                 try:
-                    members = mailboxes(unfolded(field))
+                    members = read_members(unfolded(field))
                 except TooLong:
                     parts.append(_lines(field.raw))
                     continue
@@ -82,7 +82,7 @@ class _Printer:
         return b"".join(parts)
 
 
-def _member(member: Mailbox, heading: Line, before: bytes, style: bytes) -> bytes:
+def _member(member: Member, heading: Line, before: bytes, style: bytes) -> bytes:
     left = heading + places(member.name, UNDERLINED)
     if member.box is None:
         return _left(left)

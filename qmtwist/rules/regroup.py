@@ -13,7 +13,7 @@ from qmtwist.mail.datetext import Moment, parse
 from qmtwist.mail.encodedword import encoded_words, must_be_encoded
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import Iterable
-from qmtwist.mail.tolerant import Mailbox, format_mailboxes, mailboxes, unfolded
+from qmtwist.mail.tolerant import Member, format_members, read_members, unfolded
 
 from .completion import Unparsable, one_line
 from .rewrite import Rules
@@ -61,8 +61,8 @@ class Regrouping:
         self._rest: list[bytes] = []
         self._id: list[bytes] = []
         self._date: Moment | None = None
-        self.lists: dict[bytes, list[Mailbox]] = {name: [] for name in _LISTS}
-        self.others: dict[bytes, list[Mailbox]] = {name: [] for name in others}  # Apparently-To is Bcc
+        self.lists: dict[bytes, list[Member]] = {name: [] for name in _LISTS}
+        self.others: dict[bytes, list[Member]] = {name: [] for name in others}  # Apparently-To is Bcc
         self.seen: set[bytes] = set()
         for field in fields:
             if field.name not in removed:
@@ -84,13 +84,13 @@ class Regrouping:
         else:
             self._rest.append(field.raw)
 
-    def _members(self, field: Field) -> list[Mailbox]:
+    def _members(self, field: Field) -> list[Member]:
         try:
-            return [self._rules.mailbox(member) for member in mailboxes(unfolded(field), self._limit_tokens)]
+            return [self._rules.member(member) for member in read_members(unfolded(field), self._limit_tokens)]
         except TooLong as error:
             raise Unparsable(b"too many words in the field %s (#5.1.3)\n" % field.name[:60]) from error
 
-    def written(self, now: int, author: Mailbox, id_end: bytes) -> bytes:
+    def written(self, now: int, author: Member, id_end: bytes) -> bytes:
         """The header. `now` in POSIX seconds is for a message without a date that can be understood, `author` for one
         without From; `id_end` is what follows the date in a Message-ID.
         """
@@ -101,7 +101,7 @@ class Regrouping:
                 made.append(_NO_LIST)
             members = self.lists[name] or ([author] if name == b"from" else [])
             if members:
-                made.append(format_mailboxes(shown + b": ", members))
+                made.append(format_members(shown + b": ", members))
         return b"".join(made + self._rest)
 
     @property

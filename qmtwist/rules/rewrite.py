@@ -1,8 +1,8 @@
 """Hosts of addresses, rewritten by rules of the postmaster or of the user. (rewriting(5) of mess822)
 
 A rule is a line `Xpost:new`, where X says what the host must be like; the rest of the line is put in its place. All
-rules are tried in order, each at most once, and each sees what those before it left. A case does not matter. Lines that
-are no rules say nothing.
+rules are tried in order, each at most once, and each sees what those before it left. Capitals do not matter. Lines
+that are no rules say nothing.
 
     =post:new   the host is `post`; it becomes `new`
     *post:new   the host ends in `post`; that end becomes `new`
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from qmtwist.mail.address import split
 from qmtwist.mail.shapes import Iterable, NamedTuple
-from qmtwist.mail.tolerant import Mailbox
+from qmtwist.mail.tolerant import Member
 
 from .completion import Hosts
 
@@ -73,15 +73,15 @@ class Rules:
             host = rule.applied(host)
         return host if len(host) <= HOST_BYTES else written
 
-    def mailbox(self, mailbox: Mailbox) -> Mailbox:
+    def member(self, member: Member) -> Member:
         """One of a list; a name alone and the empty address stay as they are.
 
-        >>> Rules([b"=:host"]).mailbox(Mailbox(b"J", b"joe", b""))
-        Mailbox(name=b'J', box=b'joe', host=b'host')
+        >>> Rules([b"=:host"]).member(Member(b"J", b"joe", b""))
+        Member(name=b'J', box=b'joe', host=b'host')
         """
-        if mailbox.box or mailbox.host:
-            return mailbox._replace(host=self.host(mailbox.host))
-        return mailbox
+        if member.box or member.host:
+            return member._replace(host=self.host(member.host))
+        return member
 
     def address(self, text: bytes) -> bytes:
         """An address of an envelope, which has no quotes; the empty one stays empty.
@@ -90,7 +90,7 @@ class Rules:
         (b'joe@host', b'')
         """
         box, host = split(text)
-        return self.mailbox(Mailbox(b"", box, host or b"")).address
+        return self.member(Member(b"", box, host or b"")).address
 
 
 def default_lines(hosts: Hosts) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""Lists of mailboxes as anybody may have written them."""
+"""Address lists as anybody may have written them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from qmtwist.mail.addresslist import TooLong
 from qmtwist.mail.header import Field
-from qmtwist.mail.tolerant import Mailbox, format_mailbox, format_mailboxes, mailboxes, unfolded
+from qmtwist.mail.tolerant import Member, format_member, format_members, read_members, unfolded
 
 
 def shown(text: bytes) -> list[bytes]:
-    return [format_mailbox(mailbox) for mailbox in mailboxes(text)]
+    return [format_member(member) for member in read_members(text)]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_an_encoded_word_stays_one() -> None:
 
 
 def test_a_field_is_folded_after_commas() -> None:
-    members = mailboxes(b", ".join([b"user%02d@host%02d.example.com" % (at, at) for at in range(8)]))
-    lines = format_mailboxes(b"To: ", members).split(b"\n")
+    members = read_members(b", ".join([b"user%02d@host%02d.example.com" % (at, at) for at in range(8)]))
+    lines = format_members(b"To: ", members).split(b"\n")
     assert max(map(len, lines)) <= 78
     assert [line[:2] for line in lines] == [b"To", b"  ", b"  ", b"  ", b""]
 
@@ -74,26 +74,26 @@ def test_a_value_has_its_folds_taken_out_and_its_blanks_kept() -> None:
 WORDS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12).map(str.encode)
 NAMES = WORDS.map(lambda name: b" ".join(name.split())).filter(lambda name: b"=?" not in name)
 HOSTS = st.from_regex(rb"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){0,2}", fullmatch=True)
-MAILBOXES = st.builds(Mailbox, NAMES, WORDS, HOSTS)
+MEMBERS = st.builds(Member, NAMES, WORDS, HOSTS)
 
 
-@given(st.lists(MAILBOXES, max_size=6))
-def test_what_was_written_is_read_again(members: list[Mailbox]) -> None:
-    field = Field(b"to", format_mailboxes(b"To: ", members))
-    assert mailboxes(unfolded(field)) == members
+@given(st.lists(MEMBERS, max_size=6))
+def test_what_was_written_is_read_again(members: list[Member]) -> None:
+    field = Field(b"to", format_members(b"To: ", members))
+    assert read_members(unfolded(field)) == members
 
 
 @given(st.binary(max_size=80) | st.lists(st.sampled_from(list(b'"()<>@,;:.[]\\ \tab')), max_size=60).map(bytes))
 def test_what_was_read_once_is_read_the_same_again(text: bytes) -> None:
-    members = mailboxes(text)
-    field = Field(b"to", format_mailboxes(b"To: ", members))
-    again = [member for member in mailboxes(unfolded(field)) if member.box is not None]
+    members = read_members(text)
+    field = Field(b"to", format_members(b"To: ", members))
+    again = [member for member in read_members(unfolded(field)) if member.box is not None]
     assert [member.address for member in again] == [member.address for member in members if member.box is not None]
 
 
 @given(st.binary(max_size=200).map(lambda text: text.replace(b"\n", b"")))
 def test_a_field_that_was_written_has_no_line_that_begins_another(text: bytes) -> None:
-    raw = format_mailboxes(b"To: ", mailboxes(text))
+    raw = format_members(b"To: ", read_members(text))
     assert all(line[:1] == b" " for line in raw.split(b"\n")[1:-1])
 
 
@@ -118,10 +118,10 @@ def test_a_field_that_was_written_has_no_line_that_begins_another(text: bytes) -
 )
 def test_the_time_is_proportional_to_the_text(text: bytes) -> None:
     begun = time.process_time()
-    format_mailboxes(b"To: ", mailboxes(text))
+    format_members(b"To: ", read_members(text))
     assert time.process_time() - begun < 5
 
 
 def test_a_list_has_a_limit() -> None:
     with pytest.raises(TooLong):
-        mailboxes(b"a,b,c", limit_tokens=4)
+        read_members(b"a,b,c", limit_tokens=4)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail.header import HeaderReader
-from qmtwist.mail.tolerant import Mailbox
+from qmtwist.mail.tolerant import Member
 from qmtwist.rules.completion import Unparsable
 from qmtwist.rules.regroup import Regrouping, display_name, id_end, sendable
 from qmtwist.rules.rewrite import Rules
 
 NOW = 1795238029
 RULES = Rules([b"=:h.example"])
-AUTHOR = Mailbox(b"", b"joe", b"h.example")
+AUTHOR = Member(b"", b"joe", b"h.example")
 STAMPS = b"Date: 1 Jan 2000 00:00:00 -0000\nMessage-ID: <x@y>\n"
 
 

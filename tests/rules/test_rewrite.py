@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.mail.tolerant import Mailbox
+from qmtwist.mail.tolerant import Member
 from qmtwist.rules.completion import Hosts
 from qmtwist.rules.rewrite import HOST_BYTES, Rules, default_lines, parse_rule
 
@@ -59,8 +59,8 @@ def test_another_line_is_no_rule(line: bytes) -> None:
 
 def test_the_empty_address_stays_empty() -> None:
     assert DEFAULTS.address(b"") == b""
-    assert DEFAULTS.mailbox(Mailbox(b"nobody", None, b"")) == Mailbox(b"nobody", None, b"")
-    assert DEFAULTS.mailbox(Mailbox(b"", b"", b"")).address == b""
+    assert DEFAULTS.member(Member(b"nobody", None, b"")) == Member(b"nobody", None, b"")
+    assert DEFAULTS.member(Member(b"", b"", b"")).address == b""
 
 
 def test_only_what_stands_behind_the_last_at_is_the_host() -> None:
