@@ -55,3 +55,14 @@ def carry_out(name: bytes, usage: bytes, work: Callable[[], int]) -> int:
         status = 111 if isinstance(error, Temporary) else 100
         text = os.fsencode(error.text) + (b" (#%s)" % error.status.encode() if error.status else b"")
         return fatal(name, text, status=status)
+
+
+def variable(name: bytes) -> bytes:
+    """What qmail-local says.
+
+    :raises Permanent: the program was not started by it.
+    """
+    found = os.environb.get(name)
+    if found is None:
+        raise Permanent(name.decode() + " not set")
+    return found

@@ -28,11 +28,11 @@ def cookie(key: bytes, date: bytes, address: bytes, action: bytes = b"") -> byte
     text = date + b"\0" + address + b"\0" + (action[:1] or b"\0")
     if key.startswith(KEYED):
         digest = blake2b(text, digest_size=LENGTH, key=key.strip()[len(KEYED) :][:_KEY_BYTES]).digest()
-        return _letters(digest)
+        return letters(digest)
     seed = _ZEROS
     for _ in range(4):
-        seed = tuple([(word << 8) + byte & _MASK for word, byte in zip(seed, _hash(seed, key), strict=True)])
-    return _letters(_hash(seed, text))
+        seed = tuple([(word << 8) + byte & _MASK for word, byte in zip(seed, hash32(seed, key), strict=True)])
+    return letters(hash32(seed, text))
 
 
 def is_cookie(found: bytes, key: bytes, date: bytes, address: bytes, action: bytes) -> bool:
@@ -49,11 +49,12 @@ def digest(text: bytes) -> bytes:
     return cookie(b"", b"", text)
 
 
-def _letters(values: bytes) -> bytes:
+def letters(values: bytes) -> bytes:
+    """Each byte as one of sixteen letters; twenty at most."""
     return bytes([97 + (value & 15) for value in values[:LENGTH]])
 
 
-def _hash(seed: tuple[int, ...], data: bytes) -> bytes:
+def hash32(seed: tuple[int, ...], data: bytes) -> bytes:
     """32 bytes for data of any length (PCS)."""
     data += b"."
     total = [0] * 8

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +10,6 @@ from qmtwist.rules.lists import address, cookie
 
 JOE = b"joe@x.y"
 DATE = b"1000000000"
-
-
-def test_the_examples() -> None:
-    assert doctest.testmod(cookie).failed == doctest.testmod(address).failed == 0
 
 
 @pytest.mark.parametrize(

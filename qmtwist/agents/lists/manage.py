@@ -1,0 +1,171 @@
+"""Answer the message on descriptor 0, which asks a list for something. (ezmlm-manage)
+
+A stranger can make a list write to people who have asked for nothing: whoever forges a sender, or names another's
+address. So what nobody understands is answered only to subscribers, and once a day; a confirmation that somebody else
+asked for is sent once an hour, with little of their message; everything else goes to the sender.
+"""
+
+from __future__ import annotations
+
+import os
+
+from qmtwist.agents.submit import Submission
+from qmtwist.mail.address import is_sendable
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress
+from qmtwist.mail.header import Field
+from qmtwist.mail.reasons import reason
+from qmtwist.mail.shapes import NamedTuple
+from qmtwist.rules.lists import answer, heading
+from qmtwist.rules.lists.address import boxed
+from qmtwist.rules.lists.command import CONFIRM_S, Command, is_valid, parse
+from qmtwist.rules.lists.cookie import cookie
+from qmtwist.store.answered import Answered
+from qmtwist.store.durable import read
+from qmtwist.store.lists.archive import kept_path
+from qmtwist.store.lists.directory import ListDirectory
+from qmtwist.store.lists.files import give_up
+from qmtwist.store.lists.subscribers import Subscribers
+
+from .incoming import Incoming
+from .queueing import accepted, begin
+
+_DAY_S, _HOUR_S = 86400, 3600
+_ANSWERED = "answered"  # who has had an answer, as vacation notes it
+
+
+class Request(NamedTuple):
+    """Who wrote, and to which address."""
+
+    sender: bytes
+    local: bytes
+    now: int
+
+
+class _Saying(NamedTuple):
+    """What an answer says: a text by its name, or one that is made."""
+
+    text: str
+    subject: bytes = b"ezmlm response"
+    confirms: bytes = b""  # `sc` or `uc`: a new confirmation is asked for
+    body: bytes | None = None
+    is_personal: bool = True
+
+
+def manage(home: str, directory: str, request: Request) -> int | None:
+    """Do what is asked, and answer; the number behind `qp`, or None if there is no answer.
+
+    :raises Permanent: it is not to be answered, and its sender should know.
+    :raises Temporary: not now.
+    """
+    heading.refuse_bounce(request.sender)
+    heading.refuse_nameless(request.sender)
+    place = ListDirectory(directory)
+    command = parse(_action(place.line("inlocal"), request.local), request.sender)
+    if not place.has("public"):
+        raise Permanent("Sorry, I've been told to reject all requests", "5.7.2")
+    if not is_sendable(request.sender) or not is_sendable(command.target):
+        raise Permanent("I do not write to such addresses", "5.1.3")
+    if not command.verb and not _is_subscriber(place, request.sender):
+        return None
+    of = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
+    with begin(home) as submission:
+        incoming = Incoming()
+        heading.refuse_loop(incoming.fields, of.mark)
+        saying = _carry_out(place, command, request.now)
+        if not _may_answer(place, command, request, saying):
+            return None
+        return _answer(place, of, submission, incoming, command, request, saying)
+
+
+def _action(inlocal: bytes, local: bytes) -> bytes:
+    """:raises Permanent: it is not an address of this list."""
+    start = inlocal + b"-"
+    if not local.lower().startswith(start.lower()):
+        raise Permanent("I do not accept messages at this address", "5.1.1")
+    return local[len(start) :]
+
+
+def _is_subscriber(place: ListDirectory, sender: bytes) -> bool:
+    with suppress(Malformed):
+        return Subscribers(place.path).has(sender)
+    return False
+
+
+def _carry_out(place: ListDirectory, command: Command, now: int) -> _Saying:
+    if command.verb == b"get":
+        return _get(place, command.number)
+    if not command.target or command.verb not in (b"subscribe", b"unsubscribe"):
+        return _Saying("help", is_personal=False)
+    is_joining = command.verb == b"subscribe"
+    letter, short = (b"s", "sub") if is_joining else (b"u", "unsub")
+    confirms = letter + b"c"
+    if command.ticket is None:
+        word = b"subscribe to " if is_joining else b"unsubscribe from "
+        return _Saying(short + "-confirm", b"confirm " + word + _name(place), confirms)
+    if not is_valid(command.ticket, place.key(), command.target, letter, now, CONFIRM_S):
+        word = b"subscribe to " if is_joining else b"unsubscribe from "
+        return _Saying(short + "-bad", b"confirm " + word + _name(place), confirms)
+    people = Subscribers(place.path)
+    changed = people.add([command.target]) if is_joining else people.remove([command.target])
+    people.note(b"+" if is_joining else b"-", changed, now)
+    if not changed:
+        return _Saying(short + "-nop")
+    return _Saying(short + "-ok", (b"WELCOME to " if is_joining else b"GOODBYE from ") + _name(place))
+
+
+def _name(place: ListDirectory) -> bytes:
+    return place.line("outlocal") + b"@" + place.line("outhost")
+
+
+def _get(place: ListDirectory, number: int) -> _Saying:
+    """:raises Temporary: it is there, and cannot be read."""
+    path = kept_path(place.path, number) if 0 < number <= place.number().last else None
+    if path is None:
+        return _Saying("get-bad")
+    try:
+        return _Saying("", body=answer.quoted(read(path)))
+    except OSError as error:
+        give_up(f"unable to read {path}", error)
+
+
+def _may_answer(place: ListDirectory, command: Command, request: Request, saying: _Saying) -> bool:
+    """Whether the answer goes out; then it is on disk that it has."""
+    if not command.verb:
+        return _claim(place, request.sender, request.now, _DAY_S)
+    if saying.confirms and command.target.lower() != request.sender.lower():
+        return _claim(place, b"confirm:" + command.target, request.now, _HOUR_S)
+    return True
+
+
+def _claim(place: ListDirectory, who: bytes, now: int, period_s: int) -> bool:
+    try:
+        return Answered(f"{place.path}/{_ANSWERED}").claim(who, now, period_s, _DAY_S)
+    except OSError as error:
+        raise Temporary(f"unable to use {_ANSWERED}: {reason(error).decode()}") from error
+
+
+def _answer(
+    place: ListDirectory,
+    of: answer.List,
+    submission: Submission,
+    incoming: Incoming,
+    command: Command,
+    request: Request,
+    saying: _Saying,
+) -> int:
+    """Write and queue it."""
+    target, now = command.target, request.now
+    confirmation = b""
+    if saying.confirms:
+        number = cookie(place.key(), b"%d" % now, target, saying.confirms)
+        confirmation = of.address(b"%s.%d.%s-%s" % (saying.confirms, now, number, boxed(target)))
+    middle = answer.fill(of, place.text(saying.text), target, confirmation) if saying.body is None else saying.body
+    text = of.fill(place.text("top")) + middle + of.fill(place.text("bottom"))
+    letter = answer.Letter(target, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal)
+    fields: list[Field] = incoming.fields
+    submission.write(answer.head(of, letter, fields, text) + text)
+    is_own = target.lower() == request.sender.lower()
+    limit = answer.OWN_REQUEST_BYTES if is_own else answer.OTHER_REQUEST_BYTES
+    submission.write(answer.request_copy(request.sender, incoming.whole(limit), limit))
+    return accepted(submission.finish(Envelope(of.address(b"return-"), (target,))))

@@ -1,0 +1,98 @@
+"""What a list answers, and what it writes to a subscriber whose mail comes back. (ezmlm-manage, ezmlm-warn)"""
+
+from __future__ import annotations
+
+from qmtwist.mail.address import quote
+from qmtwist.mail.date import rfc822
+from qmtwist.mail.header import Field
+from qmtwist.mail.shapes import NamedTuple
+
+OWN_REQUEST_BYTES = 10_000  # of a request that are shown to who sent it
+OTHER_REQUEST_BYTES = 1_000  # and to somebody else: enough to see who asked, too little to carry a stranger's message
+_PASSED_ON = (b"received", b"delivered-to")
+
+
+class List(NamedTuple):
+    """A list as its letters name it."""
+
+    local: bytes
+    host: bytes
+    mailinglist: bytes
+
+    def address(self, extension: bytes = b"") -> bytes:
+        """Its address, or one of those that belong to it.
+
+        >>> List(b"list", b"h.dom", b"").address(b"help")
+        b'list-help@h.dom'
+        """
+        return self.local + (b"-" + extension if extension else b"") + b"@" + self.host
+
+    @property
+    def mark(self) -> bytes:
+        """What the Delivered-To field of an answer says."""
+        return b"responder for " + self.address()
+
+    def fill(self, text: bytes) -> bytes:
+        """A text with the list's address in its places."""
+        return text.replace(b"<#l#>", self.local).replace(b"<#h#>", self.host)
+
+
+class Letter(NamedTuple):
+    """One letter of a list. `program` is the last part of its Message-ID's left side."""
+
+    to: bytes
+    subject: bytes
+    now: int
+    pid: int
+    program: bytes = b"ezmlm"
+    reply_to: bytes = b""
+    is_personal: bool = True  # an answer goes to the help address; to the bounce address otherwise
+
+
+def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
+    """The header of a letter with this text; the request's trace goes on, so that a loop ends."""
+    address = of.address
+    charset = b"us-ascii" if text.isascii() else b"utf-8\nContent-Transfer-Encoding: 8bit"
+    return b"".join(
+        [
+            b"Mailing-List: %s\n" % of.mailinglist,
+            b"List-Help: <mailto:%s>\n" % address(b"help"),
+            b"List-Post: <mailto:%s>\n" % address(),
+            b"List-Subscribe: <mailto:%s>\n" % address(b"subscribe"),
+            b"Date: %s\n" % rfc822(letter.now),
+            b"Message-ID: <%d.%d.%s@%s>\n" % (letter.now, letter.pid, letter.program, of.host),
+            b"From: %s\n" % address(b"help" if letter.is_personal else b"return-"),
+            b"To: %s\n" % quote(letter.to),
+            b"Delivered-To: %s\n" % of.mark,
+            *[field.raw for field in request if field.name in _PASSED_ON],
+            b"MIME-Version: 1.0\nContent-type: text/plain; charset=%s\n" % charset,
+            b"Reply-To: %s\n" % letter.reply_to if letter.reply_to else b"",
+            b"Subject: %s\n\n" % letter.subject,
+        ]
+    )
+
+
+def fill(of: List, text: bytes, target: bytes, confirmation: bytes) -> bytes:
+    r"""A text with its places filled: a line that begins with `!R` or `!A` is an address of its own.
+
+    >>> fill(List(b"l", b"h", b""), b"a\n!R\n!A\n", b"joe@x", b"l-sc@h")
+    b'a\n   l-sc@h\n   joe@x\n'
+    """
+    lines = of.fill(text).split(b"\n")
+    places = {b"!R": b"   " + confirmation, b"!A": b"   " + target}
+    return b"\n".join([places.get(line[:2], line) for line in lines])
+
+
+def quoted(text: bytes) -> bytes:
+    r"""A message inside another.
+
+    >>> quoted(b"a\nb\n")
+    b'> a\n> b\n'
+    """
+    return b"".join([b"> " + line for line in text.splitlines(True)])
+
+
+def request_copy(sender: bytes, request: bytes, limit_bytes: int) -> bytes:
+    """The request as it is shown below an answer."""
+    shown = request[:limit_bytes]
+    return b"Return-Path: <%s>\n" % sender.replace(b"\n", b"_") + shown + (b"" if shown[-1:] == b"\n" else b"\n")

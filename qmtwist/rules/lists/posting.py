@@ -1,0 +1,129 @@
+"""What a posting looks like: the fields that a list adds and takes away, the prefix of its subject, its trailer.
+
+A list's files `prefix`, `text/trailer` and `indexed` are those of ezmlm-idx.
+"""
+
+from __future__ import annotations
+
+from qmtwist.mail.header import Field
+from qmtwist.mail.shapes import NamedTuple
+
+from .cookie import hash32, letters
+from .heading import value
+
+_NO_SEED = (0,) * 32
+_REPLIES = (b"re:", b"aw:", b"sv:", b"fw:", b"fwd:", b"antw:")
+_SHOWN_BYTES = 500  # of a subject or an author in the index
+
+
+class Dress(NamedTuple):
+    """How a list dresses its messages."""
+
+    local: bytes
+    host: bytes
+    mailinglist: bytes  # empty: a sublist, whose messages have that field
+    add: bytes
+    remove: frozenset[bytes]
+    prefix: bytes = b""
+    trailer: bytes = b""
+
+    @property
+    def mark(self) -> bytes:
+        """What the list's Delivered-To field says."""
+        return b"mailing list %s@%s" % (self.local, self.host)
+
+
+class Posting(NamedTuple):
+    """The header of a posting as subscribers get it, and as the archive keeps it, and what follows the body."""
+
+    sent: bytes
+    kept: bytes
+    trailer: bytes
+
+
+def envelope_sender(local: bytes, host: bytes, number: int) -> bytes:
+    """The sender of a posting: each subscriber gets one of their own.
+
+    >>> envelope_sender(b"list", b"h.dom", 7)
+    b'list-return-7-@h.dom-@[]'
+    """
+    return b"%s-return-%d-@%s-@[]" % (local, number, host)
+
+
+def dress(fields: list[Field], sender: bytes, clothes: Dress) -> Posting:
+    """The header of a message as it goes out and as it is kept."""
+    first = b"Mailing-List: %s\n" % clothes.mailinglist if clothes.mailinglist else b""
+    mark = b"Delivered-To: %s\n" % clothes.mark
+    kept = [field for field in fields if field.name not in clothes.remove]
+    body = b"".join([field.raw for field in kept])
+    is_plain = _takes_trailer(fields)
+    path = b"Return-Path: <%s>\n" % sender.replace(b"\n", b"_")
+    return Posting(
+        first + clothes.add + mark + _prefixed(kept, clothes.prefix),
+        path + first + mark + body,
+        b"\n" + clothes.trailer + b"\n" if clothes.trailer and is_plain else b"",
+    )
+
+
+def _prefixed(fields: list[Field], prefix: bytes) -> bytes:
+    """The fields, the subject with its prefix last."""
+    subjects = [field for field in fields if field.name == b"subject"]
+    if not prefix or (subjects and prefix.lower() in value(subjects[0]).lower()):
+        return b"".join([field.raw for field in fields])
+    others = b"".join([field.raw for field in fields if field.name != b"subject"])
+    text = subjects[0].raw.partition(b":")[2] if subjects else b"\n"
+    return others + b"Subject: " + prefix + (text if text[:1] in b" \t\n" else b" " + text)
+
+
+def _takes_trailer(fields: list[Field]) -> bool:
+    """Whether a line of text can be put behind the body: it is text, and not encoded."""
+    values = {field.name: value(field).lower() for field in fields}
+    kind = values.get(b"content-type", b"text/plain")
+    encoding = values.get(b"content-transfer-encoding", b"")
+    return kind.startswith(b"text/plain") and encoding in (b"", b"7bit", b"8bit")
+
+
+def index_entry(number: int, fields: list[Field]) -> bytes:
+    r"""The two lines of a message in archive/N/index.
+
+    >>> index_entry(5, [Field(b"subject", b"Subject: Re: Hello World\n"), Field(b"from", b"From: Joe <joe@x.y>\n")])
+    b'5: ooglnecamlenokomobla Re: Hello World\n\t;bkdbcdokjldkgbbhholg Joe\n'
+    """
+    subject, author = (_first(fields, name) for name in (b"subject", b"from"))
+    key, person = text_hash(bare_subject(subject)), text_hash(_author_key(author))
+    return b"%d: %s %s\n\t;%s %s\n" % (number, key, subject[:_SHOWN_BYTES], person, _author(author)[:_SHOWN_BYTES])
+
+
+def text_hash(text: bytes) -> bytes:
+    """Twenty letters for a text, in which case and blanks do not count."""
+    return letters(hash32(_NO_SEED, text.lower().replace(b" ", b"").replace(b"\t", b"")))
+
+
+def bare_subject(subject: bytes) -> bytes:
+    """A subject without what says that it is an answer.
+
+    >>> bare_subject(b"Re: RE: Fwd: hello")
+    b'hello'
+    """
+    text = subject.strip()
+    while (word := text.lower()).startswith(_REPLIES):
+        text = text[next(len(start) for start in _REPLIES if word.startswith(start)) :].lstrip()
+    return text
+
+
+def _first(fields: list[Field], name: bytes) -> bytes:
+    return next((value(field) for field in fields if field.name == name), b"")
+
+
+def _author_key(author: bytes) -> bytes:
+    """From the bracket of the address, which counts, to the other, which does not."""
+    at = author.find(b"@")
+    if at < 0:
+        return author
+    start = max(author.rfind(b"<", 0, at), author.rfind(b" ", 0, at) + 1, 0)
+    return author[start:].split(b">")[0].split(b" ")[0]
+
+
+def _author(author: bytes) -> bytes:
+    name, bracket, _ = author.partition(b"<")
+    return (name.strip().strip(b'"') or author) if bracket else author

@@ -1,0 +1,99 @@
+"""The settings of a list: small files in its directory, as ezmlm reads them."""
+
+from __future__ import annotations
+
+import os
+
+from qmtwist.mail.errors import Temporary
+from qmtwist.mail.shapes import NamedTuple
+
+from .files import give_up, read_if_there, rewrite
+
+
+class Number(NamedTuple):
+    """Of the last message, and how large all have been together, in units of 256 bytes."""
+
+    last: int
+    size: int = 0
+
+
+class ListDirectory:
+    """The list in a directory."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file: some say something by being there."""
+        return os.path.exists(f"{self.path}/{name}")
+
+    def read(self, name: str) -> bytes | None:
+        """A whole file, or None without one.
+
+        :raises Temporary: it cannot be read.
+        """
+        try:
+            return read_if_there(f"{self.path}/{name}")
+        except OSError as error:
+            give_up(f"unable to read {name}", error)
+
+    def line(self, name: str) -> bytes:
+        """The first line of a file that has to be there.
+
+        :raises Temporary: it is not, or cannot be read.
+        """
+        text = self.read(name)
+        if text is None:
+            raise Temporary(f"unable to read {name}: file does not exist")
+        return text.partition(b"\n")[0].strip()
+
+    def optional_line(self, name: str) -> bytes:
+        """The first line of a file that need not be there.
+
+        :raises Temporary: it cannot be read.
+        """
+        return (self.read(name) or b"").partition(b"\n")[0].strip()
+
+    def lines(self, name: str) -> list[bytes]:
+        """The lines of a file that say something.
+
+        :raises Temporary: it cannot be read.
+        """
+        return [line.strip() for line in (self.read(name) or b"").split(b"\n") if line.strip()]
+
+    def key(self) -> bytes:
+        """The secret of the list: the whole file.
+
+        :raises Temporary: there is none, or it cannot be read.
+        """
+        found = self.read("key")
+        if not found:
+            raise Temporary("unable to read key: it is empty or does not exist")
+        return found
+
+    def text(self, name: str) -> bytes:
+        """One of the texts that people get: the list's own, or the one that new lists get.
+
+        :raises Temporary: it cannot be read.
+        """
+        found = self.read(f"text/{name}")
+        if found is None:
+            from qmtwist.rules.lists.texts import TEXTS
+
+            return TEXTS[name].encode()
+        return found
+
+    def number(self) -> Number:
+        """Where the list has come to; a list that has not begun has no file.
+
+        :raises Temporary: that cannot be read.
+        """
+        words = (self.optional_line("num") + b":").split(b":")
+        return Number(*[int(word) if word.isdigit() and len(word) < 18 else 0 for word in words[:2]])
+
+    def set_number(self, number: Number) -> None:
+        """:raises Temporary: it is what it was."""
+        try:
+            rewrite(f"{self.path}/num", f"{self.path}/numnew", b"%d:%d\n" % number)
+        except OSError as error:
+            give_up("unable to write num", error)
