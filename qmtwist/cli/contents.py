@@ -11,6 +11,7 @@ GROUPS = {
     "submit": "Sending mail, and taking it from others",
     "filter": "For .qmail files",
     "alias": "Aliases and mailing lists",
+    "list": "Mailing lists that manage themselves",
     "mailbox": "Mailboxes and their users",
     "header": "Headers",
     "queue": "The queue and its deliveries",
@@ -19,7 +20,7 @@ GROUPS = {
     "dns": "Questions to DNS",
     "tcp": "TCP connections",
     "serial": "Maildirs to other hosts",
-    "supervise": "Starting other programs",
+    "supervise": "Services, and how programs are started",
     "log": "The log",
     "main": "Set-up and care",
 }

@@ -54,6 +54,8 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-unsub": "list.unsub",
     "ezmlm-list": "list.list_",
     "ezmlm-issubn": "list.issubn",
+    "ezmlm-send": "list.send",
+    "ezmlm-manage": "list.manage",
     "forward": "filter.forward",
     "condredirect": "filter.condredirect",
     "bouncesaying": "filter.bouncesaying",
