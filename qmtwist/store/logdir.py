@@ -247,32 +247,33 @@ class LogDirectory:
         """Make `processed` of `previous`, and the next state."""
         patience, where = self._patience, self._path
         while (status := self._try_processor()) != 0:
-            crashed = os.WIFSIGNALED(status)
-            patience.warn(b"processor %s in %s, pausing" % (b"crashed" if crashed else b"failed", where))
-        for name, mode in (("processed", _CLEAN_MODE), ("newstate", None)):
-            patience.until(
-                lambda name=name, mode=mode: self._sync(name, mode),  # type: ignore[misc]
-                b"unable to write to %s/%s" % (where, name.encode()),
-            )
+            if status is not None:
+                ended = b"crashed" if os.WIFSIGNALED(status) else b"failed"
+                patience.warn(b"processor %s in %s, pausing" % (ended, where))
+        self._make_safe("processed", _CLEAN_MODE)
+        self._make_safe("newstate", _OPEN_MODE)
         patience.until(lambda: self._remove("previous"), b"unable to remove %s/previous" % where)
         patience.until(
             lambda: os.rename("newstate", "state", src_dir_fd=self._directory, dst_dir_fd=self._directory),
             b"unable to move %s/newstate to state" % where,
         )
 
-    def _try_processor(self) -> int:
+    def _try_processor(self) -> int | None:
+        """Its wait status; None, after a pause: there is no process for it."""
         try:
             return self._process(self._directory, self._rotation.processor)
         except OSError as error:
             self._patience.warn(b"unable to start processor in %s, pausing" % self._path, error)
-            return self._try_processor()
+            return None
 
-    def _sync(self, name: str, mode: int | None) -> None:
+    def _make_safe(self, name: str, mode: int) -> None:
+        self._patience.until(lambda: self._sync(name, mode), b"unable to write to %s/%s" % (self._path, name.encode()))
+
+    def _sync(self, name: str, mode: int) -> None:
         descriptor = self._open(name)
         try:
             os.fsync(descriptor)
-            if mode is not None:
-                os.fchmod(descriptor, mode)
+            os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
 
@@ -284,14 +285,20 @@ class LogDirectory:
         if not links:
             return
         if links == 1:  # two: we were killed between the two steps
-            patience.until(lambda: self._name_old(name, code), b"unable to link to %s/@....%s" % (where, code))
+            self._name_old(name, code)
         patience.until(lambda: self._remove(name), b"unable to remove " + plain)
         patience.until(self._remove_oldest, b"unable to remove old files of " + where)
         patience.until(self._sync_names, b"unable to write to " + where)
 
     def _name_old(self, name: str, code: bytes) -> None:
-        old = tai64.stamp(time.time_ns()) + b"." + code
-        os.link(name, os.fsdecode(old), src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        while True:
+            old = tai64.stamp(time.time_ns()) + b"." + code
+            try:
+                os.link(name, os.fsdecode(old), src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            except OSError as error:
+                self._patience.warn(b"unable to link to %s/%s, pausing" % (self._path, old), error)
+            else:
+                return
 
     def _remove_oldest(self) -> None:
         names = [name for name in os.listdir(self._directory) if name[:1] == "@" and len(name) >= _OLD_NAME]
