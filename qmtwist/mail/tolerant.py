@@ -47,6 +47,7 @@ _OPENING, _BACKSLASH = ord("("), ord("\\")
 # What may stand in an encoded word (RFC 2047 §2) outside of quotes; a dot there is wrong but usual.
 _IN_ENCODED_WORD = bytes(byte for byte in range(33, 127) if byte not in b'"(),:;<>@[\\]')
 _ENCODED_WORD_BYTES = 75
+_ONE_LINE = bytes(32 if byte in b"\r\n" else byte for byte in range(256))
 
 
 class Member(NamedTuple):
@@ -296,6 +297,7 @@ def _quoted(text: bytes) -> bytes:
 
 
 def _escaped(text: bytes) -> bytes:
-    for special in (b"\\", b'"', b"[", b"]", b"\r", b"\n", b"\0"):
+    text = text.translate(_ONE_LINE)
+    for special in (b"\\", b'"', b"[", b"]", b"\0"):
         text = text.replace(special, b"\\" + special)
     return text

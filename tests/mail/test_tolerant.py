@@ -85,15 +85,16 @@ def test_what_was_written_is_read_again(members: list[Member]) -> None:
 
 @given(st.binary(max_size=80) | st.lists(st.sampled_from(list(b'"()<>@,;:.[]\\ \tab')), max_size=60).map(bytes))
 def test_what_was_read_once_is_read_the_same_again(text: bytes) -> None:
-    members = read_members(text)
+    members = read_members(text.translate(None, b"\r\n"))
     field = Field(b"to", format_members(b"To: ", members))
     again = [member for member in read_members(unfolded(field)) if member.box is not None]
     assert [member.address for member in again] == [member.address for member in members if member.box is not None]
 
 
-@given(st.binary(max_size=200).map(lambda text: text.replace(b"\n", b"")))
+@given(st.binary(max_size=200))
 def test_a_field_that_was_written_has_no_line_that_begins_another(text: bytes) -> None:
     raw = format_members(b"To: ", read_members(text))
+    assert b"\r" not in raw
     assert all(line[:1] == b" " for line in raw.split(b"\n")[1:-1])
 
 
