@@ -27,6 +27,7 @@ from . import environment, privileges
 from .channel import Channel
 from .couriers import Couriers
 from .login import LoginEnded, Logins
+from .program import Inside
 from .worker import Terms, Worker, assertion
 
 PENDING_LIMIT = 1000  # lookups that wait for one worker to listen
@@ -49,6 +50,7 @@ class Options(NamedTuple):
     defaultdelivery: bytes
     program_limit_s: int
     checkpassword: list[bytes]  # words; empty: there are no logins
+    inside: Inside | None = None  # programs of users' commands that need no process of their own
 
 
 class _Unheard(NamedTuple):
@@ -105,7 +107,7 @@ class Agent:
     def __init__(self, options: Options, daemon: Channel) -> None:
         self._home = options.home
         environ = environment.clean(os.environb, os.fsencode(options.home))
-        self._terms = Terms(options.home, environ, options.defaultdelivery, options.program_limit_s)
+        self._terms = Terms(options.home, environ, options.defaultdelivery, options.program_limit_s, options.inside)
         self._daemon = daemon
         self._staff: dict[tuple[int, int], _Staff] = {}
         self._by_pid: dict[int, _Staff] = {}

@@ -24,7 +24,7 @@ from qmtwist.store import maildir, mbox
 from qmtwist.store.content import Message, as_descriptor, pieces
 
 from . import environment
-from .program import PROGRAM_LIMIT_S, Programs
+from .program import PROGRAM_LIMIT_S, Inside, Programs
 from .submit import submit
 
 FORBIDDEN_MODE = 0o002  # qmail's conf-patrn: nobody else may write a home or a .qmail file
@@ -236,6 +236,7 @@ class Courier:
         environ: Mapping[bytes, bytes],
         program_limit_s: float | None = PROGRAM_LIMIT_S,
         clock: Callable[[], float] = time.time,
+        inside: Inside | None = None,
     ) -> None:
         """`mail_home` has bin/qmail-queue; of `environ` users' programs see what `environment.clean` keeps."""
         self.names = maildir.Names()
@@ -243,7 +244,7 @@ class Courier:
         self._environ = environment.clean(environ, mail_home)
         self._limit_s = program_limit_s
         self._clock = clock
-        self._programs = Programs()
+        self._programs = Programs(inside)
 
     def stop(self) -> None:
         """End a program that is running, and let no other begin: those deliveries are deferred. For signal handlers."""

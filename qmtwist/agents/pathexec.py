@@ -15,15 +15,15 @@ IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 _SEARCH_ON = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
 
 
-def candidates(program: bytes) -> list[bytes]:
-    """Where a program may be: itself if it has a slash, else in each directory of this process's PATH.
+def candidates(program: bytes, environ: Mapping[bytes, bytes] = os.environb) -> list[bytes]:
+    """Where a program may be: itself if it has a slash, else in each directory of PATH, this process's unless given.
 
     >>> candidates(b"./prog")
     [b'./prog']
     """
     if b"/" in program:
         return [program]
-    path = os.environb.get(b"PATH", DEFAULT_PATH)
+    path = environ.get(b"PATH", DEFAULT_PATH)
     return [(directory or b".") + b"/" + program for directory in path.split(b":")]
 
 

@@ -7,7 +7,8 @@ import time
 
 from qmtwist.mail.errors import suppress
 from qmtwist.mail.reasons import reason
-from qmtwist.mail.shapes import Mapping, NamedTuple, NoReturn
+from qmtwist.mail.shapes import Callable, Mapping, NamedTuple, NoReturn
+from qmtwist.rules.plainwords import plain_words
 from qmtwist.store.signals import signal
 
 SHELL = b"/bin/sh"
@@ -18,6 +19,11 @@ PROGRAM_LIMIT_S = 86400  # unless control/programtimeout says otherwise
 _POLL_S = 0.05
 _OBEY_S = 5.0
 _POLL_LIMIT_S = 86400  # poll counts milliseconds in an int
+
+Inside = Callable[[list[bytes], Mapping[bytes, bytes]], "Callable[[], NoReturn] | None"]
+"""Asked in the child, when all but its environment is as a command is to have it, with words that mean the same without
+a shell, and the environment: what carries them out in this process, or None if that takes a process of their own.
+"""
 
 
 class Ran(NamedTuple):
@@ -46,7 +52,9 @@ class Programs:
     Signal handlers may call `stop` at any moment. The process must not reap: `run` waits for its child itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inside: Inside | None = None) -> None:
+        """`inside` knows the programs that need no process of their own; without it the shell runs everything."""
+        self._inside = inside
         self._running = 0
         self._is_stopped = False
 
@@ -60,7 +68,7 @@ class Programs:
         err: int,
         limit_s: float | None,
     ) -> Ran:
-        """Run `/bin/sh -c command` in `home`: `message` is descriptor 0 there, `out` and `err` 1 and 2.
+        """Run a command as `/bin/sh -c` does, in `home`: `message` is descriptor 0 there, `out` and `err` 1 and 2.
 
         After `limit_s` seconds (None: never) its whole process group is killed and the delivery is deferred.
         """
@@ -71,7 +79,7 @@ class Programs:
         except OSError as error:
             return Ran(111, b"Unable to fork: %s. (#4.3.0)" % reason(error))
         if not pid:
-            _become(command, home, environ, (message, out, err))
+            _become(command, home, environ, (message, out, err), self._inside)
         try:
             if self._is_stopped:  # the signal came while the child was made
                 _kill(pid)
@@ -136,8 +144,14 @@ def _kill(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _become(command: bytes, home: bytes, environ: Mapping[bytes, bytes], descriptors: tuple[int, int, int]) -> NoReturn:
-    """The child: the user's shell with the message, the report, and nothing else of ours."""
+def _become(
+    command: bytes,
+    home: bytes,
+    environ: Mapping[bytes, bytes],
+    descriptors: tuple[int, int, int],
+    inside: Inside | None,
+) -> NoReturn:
+    """The child: the user's shell with the message, the report, and nothing else of ours; or what it would run."""
     try:
         os.setsid()
         os.umask(0o077)
@@ -149,6 +163,8 @@ def _become(command: bytes, home: bytes, environ: Mapping[bytes, bytes], descrip
             os.chdir(home)
         except OSError as error:
             _leave(b"Unable to switch to %s: %s. (#4.3.0)\n" % (home, reason(error)))
+        if inside is not None and (words := plain_words(command)) and (work := inside(words, environ)) is not None:
+            work()
         try:
             os.execve(SHELL, [SHELL, b"-c", command], dict(environ))
         except OSError as error:

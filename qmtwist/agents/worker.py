@@ -32,6 +32,7 @@ from .held import Held, Start
 from .local import FORBIDDEN_MODE, Courier, Delivery, Plan, Refusal, find, maildir_pieces, only_maildir, plan
 from .login import greeting
 from .mailbox import Mailboxes
+from .program import Inside
 
 ACCOUNT_LIMIT = 10_000  # local parts that a worker remembers, the latest ones
 _MAILBOX_KINDS = frozenset((spawn.OPEN, spawn.FETCH, spawn.LEAVE))
@@ -47,6 +48,7 @@ class Terms(NamedTuple):
     environ: Mapping[bytes, bytes]
     defaultdelivery: bytes
     program_limit_s: int
+    inside: Inside | None = None  # programs that need no process of their own
 
 
 class Worker:
@@ -210,7 +212,8 @@ class Worker:
         """In a child: any plan."""
 
         def work() -> int:
-            courier = Courier(os.fsencode(self._terms.home), self._terms.environ, self._terms.program_limit_s)
+            home, environ, _, limit_s, inside = self._terms
+            courier = Courier(os.fsencode(home), environ, limit_s, inside=inside)
             signal.signal(signal.SIGTERM, lambda number, frame: courier.stop())
             return _carry_out(courier, planned, 0 if isinstance(message, int) else message)
 

@@ -12,7 +12,7 @@ import marshal
 import os
 import sys
 
-from qmtwist.mail.shapes import TYPE_CHECKING, NoReturn
+from qmtwist.mail.shapes import TYPE_CHECKING, Callable, NoReturn
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -35,7 +35,7 @@ def find_home(own: str | None) -> str:
     return asked or own or DEFAULT_HOME
 
 
-def _load(name: str, place: str) -> ModuleType:
+def load(name: str, place: str) -> ModuleType:
     """The module of a program: where the launcher says that it is, or where the registry does."""
     if place:
         _use_bundle(place)
@@ -115,7 +115,7 @@ class Bundle:
 
 def _call(name: str, place: str, arguments: list[bytes], home: str) -> int:
     """The program itself, or its manual if that is all that was asked for."""
-    module = _load(name, place)
+    module = load(name, place)
     if arguments == [b"--help"]:
         print((module.__doc__ or name).strip())
         return 0
@@ -125,10 +125,15 @@ def _call(name: str, place: str, arguments: list[bytes], home: str) -> int:
 
 def run(name: str, own_home: str | None, place: str = "") -> NoReturn:
     """Run a registered program and end the process with its exit status. `place`: its module, if that is known."""
-    status = 111
     gc.set_threshold(20_000)  # what imports make stays; looking through it would take a tenth of a millisecond
+    leave(lambda: _call(name, place, [os.fsencode(word) for word in sys.argv[1:]], find_home(own_home)))
+
+
+def leave(work: Callable[[], int]) -> NoReturn:
+    """End the process with what `work` returns, or with what the way it ends stands for."""
+    status = 111
     try:
-        status = _call(name, place, [os.fsencode(word) for word in sys.argv[1:]], find_home(own_home))
+        status = work()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 111
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ import pytest
 
 from qmtwist.cli.control import elf, launchers
 from qmtwist.cli.registry import PROGRAMS
-from qmtwist.control.replaced import is_ours
+from qmtwist.control.replaced import MARK, is_ours
 
 
 def test_every_registered_program_gets_a_launcher_and_a_second_time_nothing_changes(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_program_of_another_maker_is_left_alone_and_an_old_launcher_is_renewed
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "qmail-queue").write_text("#!/bin/sh\nexec scanner\n")
     (tmp_path / "bin" / "qmail-local").symlink_to("/nowhere/qmail-local")
-    (tmp_path / "bin" / "qmail-clean").write_text(f"#!/old/python -IS\n{launchers.MARK.decode()}\n")
+    (tmp_path / "bin" / "qmail-clean").write_text(f"#!/old/python -IS\n{MARK.decode()}\n")
     done = launchers.write_launchers(str(tmp_path))
     assert sorted(done.foreign) == ["qmail-local", "qmail-queue"]
     assert (tmp_path / "bin" / "qmail-queue").read_text() == "#!/bin/sh\nexec scanner\n"
@@ -43,7 +43,7 @@ def test_ours_is_recognised_in_both_forms(tmp_path: Path) -> None:
     script, program, other = (tmp_path / name for name in ("script", "program", "other"))
     script.write_text(launchers.launcher_text("qmail-queue", str(tmp_path), command))
     program.write_bytes(launchers.setuid_program("qmail-queue", str(tmp_path), command, "aarch64"))
-    other.write_bytes(b"\x7fELF" + b"\0" * 4000 + launchers.MARK + b"\n" + b"\0" * 9000)
+    other.write_bytes(b"\x7fELF" + b"\0" * 4000 + MARK + b"\n" + b"\0" * 9000)
     assert [is_ours(str(path)) for path in (script, program, other, tmp_path / "none")] == [
         True,
         True,

@@ -11,20 +11,12 @@ import os
 import stat
 import sys
 
+from qmtwist.cli.launcher import Command, launcher_text, package_paths
 from qmtwist.cli.registry import PROGRAMS
-from qmtwist.control.replaced import MARK, is_ours
+from qmtwist.control.replaced import is_ours
 from qmtwist.mail.shapes import NamedTuple
 
 from . import accounts, elf, nullclient, trust
-
-SHEBANG_LIMIT = 127  # bytes of the first line that every kernel reads
-
-
-class Command(NamedTuple):
-    """How our programs are started."""
-
-    python: str
-    paths: tuple[str, ...]  # the directory of our package first
 
 
 class Launchers(NamedTuple):
@@ -45,15 +37,6 @@ class Program(NamedTuple):
 
 
 # -- the interpreter
-
-
-def package_paths() -> list[str]:
-    """The directories that must be on sys.path under `python -S`: ours, and where the libraries are."""
-    paths = [os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))]
-    for entry in sys.path:
-        if entry.endswith(("site-packages", "dist-packages")) and entry not in paths:
-            paths.append(entry)
-    return paths
 
 
 def choose_python() -> tuple[str, str]:
@@ -96,18 +79,6 @@ def compile_package(package: str | None = None) -> None:
 
 
 # -- the two forms
-
-
-def launcher_text(name: str, home: str, command: Command) -> str:
-    """The script that starts one program of this home."""
-    first = f"#!{command.python} -IS"
-    if len(os.fsencode(first)) > SHEBANG_LIMIT or " " in command.python:
-        # sh runs this line; for Python it is a string that nobody uses
-        first = f'#!/bin/sh\n"exec" "{command.python}" "-IS" "$0" "$@"'
-    return (
-        f"{first}\n{MARK.decode()}\nimport sys\nsys.path += {list(command.paths)!a}\n"
-        f"from qmtwist.cli.launch import run\nrun({name!r}, {home!a}, {PROGRAMS[name]!r})\n"
-    )
 
 
 def setuid_program(name: str, home: str, command: Command, machine: str) -> bytes:

@@ -30,9 +30,10 @@ from __future__ import annotations
 import os
 
 from qmtwist.agents.local import Courier, Delivery, show
-from qmtwist.agents.program import PROGRAM_LIMIT_S
+from qmtwist.agents.program import PROGRAM_LIMIT_S, Inside
 from qmtwist.control.grammar import read_number
 from qmtwist.mail.errors import suppress
+from qmtwist.mail.shapes import Callable, Mapping, NoReturn
 from qmtwist.store.durable import write_all
 from qmtwist.store.signals import signal
 
@@ -52,13 +53,24 @@ def main(arguments: list[bytes], home: str) -> int:
         write_all(2, shown.err)
         return shown.code
     os.umask(0o077)
-    courier = Courier(os.fsencode(home), os.environb, _program_limit(home))
+    courier = Courier(os.fsencode(home), os.environb, _program_limit(home), inside=_inside(home))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: courier.stop())
     ended = courier.deliver(delivery, 0, 1, 2)
     with suppress(OSError):  # nobody listens any more; that does not undo a delivery
         write_all(2 if ended.code else 1, ended.text)
     return ended.code
+
+
+def _inside(home: str) -> Inside:
+    """Programs of ours are looked for when there is a command."""
+
+    def find(words: list[bytes], environ: Mapping[bytes, bytes]) -> Callable[[], NoReturn] | None:
+        from qmtwist.cli import inside
+
+        return inside.Inside(home).find(words, environ)
+
+    return find
 
 
 def parse_options(arguments: list[bytes]) -> tuple[bool, list[bytes], bytes]:

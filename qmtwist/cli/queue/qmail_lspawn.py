@@ -43,6 +43,7 @@ def main(arguments: list[bytes], home: str) -> int:
 
 def _agent(words: list[bytes], home: str) -> int:
     from qmtwist.agents.agent import Options, serve
+    from qmtwist.cli.inside import Inside, load_programs
 
     given = dict(zip(words[::2], words[1::2], strict=False))
     timeout = given.get(b"--programtimeout", b"86400")
@@ -51,11 +52,13 @@ def _agent(words: list[bytes], home: str) -> int:
     }:  # fmt: skip
         write_all(2, _USAGE)
         return 100
+    load_programs()
     options = Options(
         home=home,
         defaultdelivery=given.get(b"--defaultdelivery", b"./Mailbox"),
         program_limit_s=int(timeout),
         checkpassword=given.get(b"--checkpassword", b"").split(),
+        inside=Inside(home).find,
     )
     return serve(options, AGENT_CHANNEL)
 
