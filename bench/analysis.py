@@ -18,7 +18,6 @@ import lzma
 import math
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -180,25 +179,36 @@ def cases(directory: str) -> list[tuple[str, list[str], str]]:
 
 
 def measure(command: list[str], path: str) -> tuple[float, float]:
-    """Seconds and MB of one run, in a process that has nothing else to wait for."""
-    reader, writer = os.pipe()
+    """Seconds and highest MB of one run.
+
+    :raises RuntimeError: it failed.
+    """
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, path, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 5, os.devnull, os.O_WRONLY, 0),
+    ]
+    started = time.perf_counter()
+    pid = os.posix_spawn(command[0], command, dict(os.environ), file_actions=actions)
+    _, status, usage = os.wait4(pid, 0)
+    taken = time.perf_counter() - started
+    if status:
+        raise RuntimeError(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    return taken, usage.ru_maxrss / 1024
+
+
+def apart(directory: str, count: int) -> None:
+    """Write the logs in another process: what this one has ever held would count as memory of its children."""
     pid = os.fork()
-    if pid == 0:
-        started = time.perf_counter()
-        with open(path, "rb") as source, open(os.devnull, "wb") as sink, open(os.devnull, "wb") as state:
-            os.dup2(state.fileno(), 5) if state.fileno() != 5 else None
-            ended = subprocess.run(command, stdin=source, stdout=sink, pass_fds=(5,))
-        taken = time.perf_counter() - started
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        os.write(writer, f"{taken} {memory} {ended.returncode}".encode())
-        os._exit(0)
-    os.waitpid(pid, 0)
-    taken_s, memory_mb, status = os.read(reader, 200).split()
-    os.close(reader)
-    os.close(writer)
-    if status != b"0":
-        raise RuntimeError(f"{command[0]} ended with {status.decode()}")
-    return float(taken_s), float(memory_mb)
+    if not pid:
+        status = 1
+        try:
+            write_logs(directory, count)
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError("the logs could not be written")
 
 
 def main() -> None:
@@ -209,7 +219,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qmtwist-bench-", dir="/var/tmp") as directory:
         write_launchers(directory)
-        write_logs(directory, asked.lines)
+        apart(directory, asked.lines)
         rows: list[Row] = []
         for name, command, path in cases(directory):
             results = [measure(command, path) for _ in range(asked.runs)]
