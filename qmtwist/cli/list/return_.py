@@ -1,0 +1,52 @@
+"""ezmlm-return - take what comes back to a mailing list
+
+    |ezmlm-return DIR
+
+In the .qmail-LIST-return-default file of a list: finds out from the address which subscriber a message is about.
+
+    LIST-return-NUMBER-mary=host.example
+        message NUMBER to mary@host.example has come back. The first one is kept, and the numbers of all: ezmlm-warn(1)
+        writes to her about them.
+    LIST-return-NUMBER-
+        the same; the addresses are looked for in the bounce, which must be as qmail writes them.
+    LIST-return-warn-TIME.COOKIE-mary=host.example
+        the warning has come back. It is kept: ezmlm-warn sends a probe.
+    LIST-return-probe-TIME.COOKIE-mary=host.example
+        the probe has come back: mary@host.example is taken off the list. DIR/Log has a line with -probe.
+
+Messages about somebody who is not on the list are ignored, and so are cookies that are not ours or more than 35 days
+old. Of a message 64 kilobytes are kept.
+
+Environment: SENDER and LOCAL, from qmail-local.
+
+Files: DIR/bounce.
+
+Exit status: 99 it is done, and the lines below need not be obeyed; 100 the address is not one of this list; 111 try
+again later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from qmtwist.agents.lists.returned import Arrival, take_back
+from qmtwist.cli.chain import say
+
+from .common import carry_out, enter, take, variable
+
+_NAME = b"ezmlm-return"
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """Take it."""
+
+    def work() -> int:
+        line = take(arguments, b"")
+        arrival = Arrival(variable(b"SENDER"), variable(b"LOCAL"), int(time.time()))
+        enter(line.words[0])
+        if not take_back(os.curdir, arrival):
+            say(b"ezmlm-return: info: trash address")
+        return 99
+
+    return carry_out(_NAME, b"dir", work)
