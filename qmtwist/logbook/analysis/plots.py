@@ -17,7 +17,7 @@ _DAY_S = 86400
 KINDS = ("success", "deferral", "failure")
 _DELAY_TICKS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400,
                 172800, 604800)  # fmt: skip
-_TICK_ROOM = 60
+_TICK_ROOM, _LABEL_ROOM = 60, 90
 
 
 def escaped(text: str) -> str:
@@ -84,7 +84,9 @@ def _times(length: int, steps: Sequence[Sequence[int]], width: float) -> Iterato
     )
     every = max(1, -(-len(steps) // 8))
     for place in range(0, len(steps), every):
-        yield _text(_LEFT + place * width, HEIGHT - 8, moment(steps[place][0], form), "start")
+        x, words = _LEFT + place * width, moment(steps[place][0], form)
+        is_last = x > WIDTH - _LABEL_ROOM
+        yield _text(WIDTH - _RIGHT if is_last else x, HEIGHT - 8, words, "end" if is_last else "start")
 
 
 def delays(curve: Sequence[tuple[float, float]]) -> str:
