@@ -1,4 +1,4 @@
-"""Ask the running server to try all its mail now, as ALRM does. (qmail-send(8))
+"""Find the running server and send it a signal, such as ALRM: try all mail now. (qmail-send(8))
 
 Which process that is the kernel tells, by who listens at the socket for local mail.
 """
@@ -27,12 +27,21 @@ def hurry(home: str) -> None:
     :raises NotAllowed: it runs, or seems to, as another user.
     :raises OSError: nobody listens.
     """
+    tell(home, signal.SIGALRM)
+
+
+def tell(home: str, number: int) -> int:
+    """Send the server of this home a signal (0: none, but ask whether we might); its process id.
+
+    :raises NotAllowed: it runs, or seems to, as another user.
+    :raises OSError: nobody listens.
+    """
     trouble = OSError(errno.ENOENT, "no server")
     for path in [f"{home}/{place}" for place in SOCKETS]:
         try:
             pid = _listener(path)
-            os.kill(pid, signal.SIGALRM)
-            return
+            os.kill(pid, number)
+            return pid
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
                 raise NotAllowed from error

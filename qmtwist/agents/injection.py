@@ -7,6 +7,7 @@ import _socket  # the whole socket module would double the start-up time of qmai
 from qmtwist.mail.errors import Malformed, suppress
 from qmtwist.mail.shapes import Iterator
 from qmtwist.wire import injection
+from qmtwist.wire.netstring import netstring
 
 HELLO_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 1800.0
@@ -110,6 +111,23 @@ def connect(path: str, uid: int, pid: int) -> Handover | injection.Reply:
         handover.close()
         return reply
     return handover
+
+
+def order(path: str, word: bytes) -> injection.Reply:
+    """Give the daemon one of the ORDERS; its answer.
+
+    :raises Unavailable: no daemon. :raises Lost: it does not listen to us, or knows no such order.
+    """
+    connection = open_connection(path)
+    try:
+        connection.sendall(netstring(word))
+        for said in _words(connection):
+            return injection.parse_reply(said)
+    except (OSError, Malformed) as error:
+        raise Lost(False) from error
+    finally:
+        connection.close()
+    raise Lost(False)
 
 
 def ask_queue(path: str) -> dict[int, bytes]:

@@ -90,6 +90,7 @@ PROGRAMS: dict[str, str] = {
     "config": "control.config",
     "config-fast": "control.config_fast",
     "instcheck": "control.instcheck",
+    "qmailctl": "control.qmailctl",
     "qmail-newmrh": "control.qmail_newmrh",
     "qmail-showctl": "control.qmail_showctl",
     "tcprules": "tcp.tcprules",

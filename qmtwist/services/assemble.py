@@ -31,6 +31,7 @@ from qmtwist.mail.errors import Malformed, Temporary
 
 from . import descriptors, gate, injection
 from .autoturn import AutoTurn
+from .chosen import Chosen
 from .clientnames import ClientNames
 from .dns import Resolver
 from .dnsbl import Blocklists
@@ -40,12 +41,12 @@ from .localagent import LocalAgent
 from .options import SERVICES, Options
 from .ownkey import Unusable
 from .packageservices import PackageServices
+from .pausing import Pausing
 from .pop3d import Pop3Factory, make_pop3_factory
-from .program_intake import ProgramIntake
 from .recipients import LocalRecipients
 from .record import Recorder
 from .remoteagents import RemoteAgents
-from .seams import Draft, Intake, Origin
+from .seams import Origin
 from .send.queue import Queue
 from .signals import Signals
 from .smtpclerk import Staff
@@ -173,7 +174,10 @@ class MailService(Service):
         self.recorder = Recorder(lambda: self.settings.access.recordio, line)
         # What comes from qmail-queue goes straight in: the program that QMAILQUEUE names ends by running qmail-queue.
         direct = Chosen(self, None)
-        self._injection = injection.InjectionFactory(direct, believed, self.telemetry, reactor, self.queue.listing)
+        self._pausing = Pausing(self.telemetry)
+        self._injection = injection.InjectionFactory(
+            direct, believed, self.telemetry, reactor, self.queue.listing, self._pausing.obey
+        )
 
     def _bind(self) -> None:
         """Listen; connections wait in the kernel until the reactor runs."""
@@ -224,6 +228,8 @@ class MailService(Service):
             reason = found[0].getErrorMessage() if found else "it takes too long"
             raise Refusal(f"{service} cannot listen on {endpoint}: {reason}")
         self._ports.append(found[0])
+        if service != "pop3":
+            self._pausing.guard(found[0])
         here = found[0].getHost()
         if isinstance(here, UNIXAddress) and here.name and os.geteuid() == 0:
             os.chown(here.name, *self._owner)  # whose group the endpoint's mode speaks of
@@ -241,6 +247,7 @@ class MailService(Service):
         except (Temporary, OSError) as error:
             raise Refusal("unable to open the queue", str(error)) from error
         self.queue.use_bounce_intake(self.intake)
+        self._pausing.use(self.queue.manager)
         try:
             self._ports.append(injection.listen(self.reactor, self.queue.layout.socket, self._injection))
             if self._is_for_all:
@@ -357,28 +364,6 @@ class MailService(Service):
         # twistd would end itself by the signal that stopped it; a clean stop ends with 0. (qmail-send(8))
         self.reactor.addSystemEventTrigger("after", "shutdown", setattr, self.reactor, "_exitSignal", None)
         return result
-
-
-class Chosen:
-    """The intake of a message: a program named by its origin, one that stands in for our own, or the journal."""
-
-    def __init__(self, mail: MailService, program: bytes | None) -> None:
-        self._mail = mail
-        self._program = program
-
-    def open(self, origin: Origin, on_drain: Callable[[], None]) -> Draft:
-        """seams.Intake"""
-        mail = self._mail
-        program = origin.program or self._program
-        intake: Intake = mail.queue.intake
-        if program is not None:
-            environment = {
-                b"PATH": os.environb.get(b"PATH", b"/usr/bin:/bin"),
-                **{name: value for name, value in origin.environment.items() if name},
-                b"QMTWIST_HOME": os.fsencode(mail.home),
-            }
-            intake = ProgramIntake(mail.reactor, mail.home, program, environment)
-        return intake.open(origin, on_drain)
 
 
 def makeService(options: Options) -> MailService:

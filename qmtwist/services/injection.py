@@ -22,6 +22,7 @@ from qmtwist.wire.injectionserver import (
     Event,
     Introduced,
     MessagePiece,
+    Ordered,
     QueueAsked,
     Refused,
     ServerSession,
@@ -52,7 +53,8 @@ class InjectionFactory(Factory):
     """Makes a protocol for each client. Made by `assemble`.
 
     `believed_uids`: who may say on whose behalf it queues (qmailq, root, the daemon); all others queue for themselves.
-    `list_queue`: paragraphs (see wire/queuelist) of the messages that rest in no queue file.
+    `list_queue`: paragraphs (see wire/queuelist) of the messages that rest in no queue file. `obey`: carries an order
+    out, and says whether deliveries are paused.
     """
 
     noisy = False
@@ -64,11 +66,13 @@ class InjectionFactory(Factory):
         log: Log,
         reactor: IReactorTime,
         list_queue: Callable[[], list[bytes]] | None = None,
+        obey: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.intake = intake
         self.log = log
         self.reactor = reactor
         self.list_queue = list_queue
+        self.obey = obey
         self.clients = 0
         self.users: dict[int, int] = {}  # uid to number of clients; bounded by CLIENT_LIMIT
         self._believed_uids = believed_uids
@@ -143,9 +147,13 @@ class InjectionProtocol(Protocol):
                 draft, self._draft = self._draft, None
                 if draft is not None:
                     draft.commit(envelope, self._committed)
-            case QueueAsked() if not self._factory.is_believed(self._uid):
-                self._factory.log.line(b"warning: injection refused: uid %d asked for the queue" % self._uid)
+            case QueueAsked() | Ordered() if not self._factory.is_believed(self._uid):
+                wish = b"asked for the queue" if isinstance(event, QueueAsked) else b"said " + event.order
+                self._factory.log.line(b"warning: injection refused: uid %d %s" % (self._uid, wish))
                 self._hang_up()
+            case Ordered(order):
+                is_paused = self._factory.obey(order) if self._factory.obey is not None else False
+                self._end(format_reply(Reply(0, b"paused" if is_paused else b"running")))
             case QueueAsked():
                 listed = self._factory.list_queue() if self._factory.list_queue is not None else []
                 self._end(format_listing(listed))

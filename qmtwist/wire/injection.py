@@ -10,7 +10,8 @@ whole envelope has been sent, a missing answer means that the message may be que
 error and not try another way. (A second attempt by its caller may duplicate the message; it cannot lose it.)
 
 A client that says `queue` instead is told the messages that rest in no queue file: one netstring for each, in the form
-of wire/queuelist, then an empty one.
+of wire/queuelist, then an empty one. `pause`, `continue` and `status` are orders to the queue manager: it begins no
+delivery any more, it goes on, it only answers. The answer is `0 paused` or `0 running`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PIECE_LIMIT_BYTES = 65536
 ENVELOPE_LIMIT_BYTES = 256 * 1024 * 1024
 LISTING_LIMIT_BYTES = 256 * 1024 * 1024
 GO, CLOSING, QUEUE = b"go", b"closing", b"queue"
+PAUSE, CONTINUE, STATUS = ORDERS = (b"pause", b"continue", b"status")
 END_OF_MESSAGE = netstring(b"")
 ASK_QUEUE = netstring(QUEUE)
 SAY_CLOSING = netstring(CLOSING)

@@ -10,6 +10,7 @@ from .envelope import EnvelopeError, EnvelopeReader, parse_records
 from .injection import (
     ENVELOPE_LIMIT_BYTES,
     GO,
+    ORDERS,
     OUT_OF_MEMORY,
     PIECE_LIMIT_BYTES,
     PROTOCOL_ERROR,
@@ -30,6 +31,12 @@ class QueueAsked(NamedTuple):
     """The client wants the list of messages that rest in no queue file."""
 
 
+class Ordered(NamedTuple):
+    """The client has an order for the queue manager, one of ORDERS."""
+
+    order: bytes
+
+
 class MessagePiece(NamedTuple):
     """The next part of the message."""
 
@@ -48,7 +55,7 @@ class Refused(NamedTuple):
     reply: Reply
 
 
-Event = Introduced | QueueAsked | MessagePiece | Submitted | Refused
+Event = Introduced | QueueAsked | Ordered | MessagePiece | Submitted | Refused
 
 
 def format_reply(reply: Reply) -> bytes:
@@ -98,6 +105,10 @@ class ServerSession:
     def _take_hello(self, payload: bytes) -> None:
         if payload == QUEUE:
             self._events.append(QueueAsked())
+            self._take = self._ignore
+            return
+        if payload in ORDERS:
+            self._events.append(Ordered(payload))
             self._take = self._ignore
             return
         version, *numbers = payload.split(b" ")

@@ -278,6 +278,21 @@ def test_the_queue_is_listed(make_bench: Callable[[tuple[int, ...]], Bench]) -> 
     lose(protocol)
 
 
+@pytest.mark.parametrize("order", injection.ORDERS)
+def test_an_order_is_obeyed_if_its_giver_is_believed(
+    make_bench: Callable[[tuple[int, ...]], Bench], order: bytes
+) -> None:
+    for believed in ((os.getuid(),), ()):
+        bench, orders = make_bench(believed), list[bytes]()
+        bench.factory.obey = lambda order, orders=orders: bool(orders.append(order)) or order == injection.PAUSE
+        protocol, transport = bench.connect()
+        protocol.dataReceived(netstring(order))
+        said = b"0 paused" if order == injection.PAUSE else b"0 running"
+        assert (transport.value(), orders) == ((netstring(said), [order]) if believed else (b"", []))
+        assert transport.disconnecting and (bench.log == []) == bool(believed)
+        lose(protocol)
+
+
 # -- over a real socket
 
 RUN = "import sys; sys.path[:0] = [{top!r}]; from qmtwist.cli.launch import run; run({name!r}, {home!r})"

@@ -57,6 +57,7 @@ class QueueManager:
         self.settings = settings
         self.mail: dict[int, Mail] = {}
         self.busy = 0  # steps on their way to disk, without which nobody may leave
+        self.is_paused = False
         self.on_quiet: Callable[[], None] = lambda: None  # asked whenever something may have become idle
         limits = {"local": settings.concurrencylocal, "remote": settings.concurrencyremote}
         self.machine = Machine(limits, settings.queuelifetime_s, settings.concurrencyperhost, ahead=("local", "remote"))
@@ -84,11 +85,25 @@ class QueueManager:
         """Use new settings for what comes; messages already sorted keep their routes."""
         self.settings = settings
         self.routes = routes_of(settings)
-        self._local.have_slots(self.machine.local.slots.set_limit(settings.concurrencylocal))
-        remote = self.machine.remote
-        self._remote.have_slots(remote.set_limits(settings.concurrencyremote, settings.concurrencyperhost))
+        self._set_limits()
         self.machine.set_lifetime(settings.queuelifetime_s)
         self.pump_soon()
+
+    def _set_limits(self) -> None:
+        settings, machine = self.settings, self.machine
+        local, remote = settings.concurrencylocal, settings.concurrencyremote
+        if self.is_paused:
+            local = remote = 0
+        self._local.have_slots(machine.local.slots.set_limit(local))
+        self._remote.have_slots(machine.remote.set_limits(remote, settings.concurrencyperhost))
+
+    def pause(self, is_wanted: bool) -> None:
+        """Begin no delivery until this is called again with False; those in progress go on."""
+        if is_wanted != self.is_paused:
+            self.is_paused = is_wanted
+            self._set_limits()
+            self.log.status()
+            self.pump_soon()
 
     def sort(self, recipient: bytes) -> tuple[str, bytes]:
         """Channel and rewritten recipient."""
