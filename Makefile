@@ -3,7 +3,7 @@
 #
 # Both need only Python 3.11 or later (with venv), make, git and, the first time, a network for pip.
 
-.PHONY: help demo test check vectors bench torture docs man clean
+.PHONY: help demo test check vectors bench torture neighbours docs man clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -27,6 +27,10 @@ vectors:
 torture:
 	@scripts/venv dev && .venv/bin/python -m pytest -q --long -m long
 	@.venv/bin/python -m tests.torture.kill_loop --rounds 1000 && .venv/bin/python -m tests.torture.powercut
+
+# make neighbours  tests with other people's programs, large ones too; docs/howto/neighbours.md names the packages
+neighbours:
+	@scripts/venv dev && .venv/bin/python -m pytest -q --long tests/system/test_neighbours_*.py
 
 # make bench       throughput beside Postfix and qmail; see bench/README.md
 bench:
