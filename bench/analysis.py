@@ -178,8 +178,8 @@ def cases(directory: str) -> list[tuple[str, list[str], str]]:
     return found
 
 
-def measure(command: list[str], path: str) -> tuple[float, float]:
-    """Seconds and highest MB of one run.
+def measure(command: list[str], path: str) -> tuple[float, float, float]:
+    """Seconds, those of CPU, and highest MB of one run.
 
     :raises RuntimeError: it failed.
     """
@@ -194,7 +194,7 @@ def measure(command: list[str], path: str) -> tuple[float, float]:
     taken = time.perf_counter() - started
     if status:
         raise RuntimeError(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
-    return taken, usage.ru_maxrss / 1024
+    return taken, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def apart(directory: str, count: int) -> None:
@@ -225,8 +225,9 @@ def main() -> None:
             results = [measure(command, path) for _ in range(asked.runs)]
             rows.append({
                 "program": name,
-                "seconds": median(taken for taken, _ in results),
-                "MB, highest": max(memory for _, memory in results),
+                "seconds": median(taken for taken, _, _ in results),
+                "CPU seconds": median(cpu for _, cpu, _ in results),
+                "MB, highest": max(memory for _, _, memory in results),
                 "seconds at most": float(LIMIT_S),
                 "MB at most": float(LIMIT_MB),
             })  # fmt: skip

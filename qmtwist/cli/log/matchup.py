@@ -42,7 +42,7 @@ from .matched import wrong_call
 
 NAME = b"matchup"
 PENDING = 5
-_TOGETHER = 1000  # lines of pending state that are written at once
+_TOGETHER = 2000  # pieces of pending state that are written at once
 
 
 def main(arguments: list[bytes], home: str) -> int:
@@ -59,9 +59,13 @@ def main(arguments: list[bytes], home: str) -> int:
             write_all(1, matched(matchup, block))
             step = b"unable to read input"
         step = b"unable to write descriptor 5"
-        pending = list(matchup.pending())
-        for at in range(0, len(pending), _TOGETHER):
-            write_all(PENDING, b"\n".join([*pending[at : at + _TOGETHER], b""]))
+        together: list[bytes] = []
+        for line in matchup.pending():
+            together += [line, b"\n"]
+            if len(together) > _TOGETHER:
+                write_all(PENDING, b"".join(together))
+                together = []
+        write_all(PENDING, b"".join(together))
         write_all(PENDING, lines.rest)
     except OSError as error:
         return fatal(NAME, step, error)

@@ -15,23 +15,16 @@ Action = Callable[[bytes, list[bytes]], Found]
 _KINDS = {b"success:": SUCCESS, b"failure:": FAILURE, b"deferral:": DEFERRAL}
 _PLACES = {SUCCESS: 0, DEFERRAL: 1, FAILURE: 2}
 _UNKNOWN = b"?"
-
-
-class _Open:
-    """A message that has not ended; `counts` has its successes, deferrals and failures."""
-
-    __slots__ = ("birth", "counts", "qp", "sender", "size", "uid")
-
-    def __init__(self, birth: bytes, size: bytes, sender: bytes, qp: bytes, uid: bytes) -> None:
-        self.birth, self.size, self.sender, self.qp, self.uid = birth, size, sender, qp, uid
-        self.counts = (0, 0, 0)
+_NOTHING = (0, 0, 0)
 
 
 class Matchup:
     """Made for one run; take lines in order, then `pending` is what the next run needs first."""
 
     def __init__(self) -> None:
-        self._messages: dict[bytes, _Open] = {}
+        # in one value what is told of a message (birth, size, sender, qp, uid): a day has many
+        self._messages: dict[bytes, bytes] = {}
+        self._counts: dict[bytes, tuple[int, int, int]] = {}  # successes, deferrals, failures, if there are any
         self._deliveries: dict[bytes, tuple[bytes, bytes, bytes]] = {}  # number to start, message, recipient
         self._actions: dict[bytes, Action] = {
             b"new": self._new,
@@ -79,11 +72,10 @@ class Matchup:
 
     def pending(self) -> Iterator[bytes]:
         """Lines (without LF) that say again what has not ended; they go in front of the next log."""
-        for number, message in self._messages.items():
-            yield b"%b info msg %b: bytes %b from %b qp %b uid %b" % (
-                message.birth, number, message.size, message.sender, message.qp, message.uid,
-            )  # fmt: skip
-            yield b"%b extra %b %d %d %d" % (message.birth, number, *message.counts)
+        for number, told in self._messages.items():
+            birth, size, sender, qp, uid = told.split(b" ")
+            yield b"%b info msg %b: bytes %b from %b qp %b uid %b" % (birth, number, size, sender, qp, uid)
+            yield b"%b extra %b %d %d %d" % (birth, number, *self._counts.get(number, _NOTHING))
         for number, (start, of_message, recipient) in self._deliveries.items():
             channel, _, address = recipient.partition(b".")
             yield b"%b starting delivery %b: msg %b to %b %b" % (start, number, of_message, channel, address)
@@ -103,15 +95,18 @@ class Matchup:
 
     def _new(self, line: bytes, fields: list[bytes]) -> None:
         self._messages.pop(fields[3], None)
+        self._counts.pop(fields[3], None)
 
     def _info(self, line: bytes, fields: list[bytes]) -> None:
         sender = b"_".join(fields[7:-4]) if len(fields) > 12 else fields[7]
-        self._messages[fields[3].rstrip(b":")] = _Open(fields[0], fields[5], sender.lower(), fields[-3], fields[-1])
+        number = fields[3].rstrip(b":")
+        self._messages[number] = b" ".join((fields[0], fields[5], sender.lower(), fields[-3], fields[-1]))
+        self._counts.pop(number, None)
 
     def _extra(self, line: bytes, fields: list[bytes]) -> None:
-        message = self._messages.get(fields[2])
-        if message is not None and all(count.isdigit() and len(count) < 20 for count in fields[3:6]):
-            message.counts = (int(fields[3]), int(fields[4]), int(fields[5]))
+        is_told = all(count.isdigit() and len(count) < 20 for count in fields[3:6])
+        if fields[2] in self._messages and is_told:
+            self._counts[fields[2]] = (int(fields[3]), int(fields[4]), int(fields[5]))
 
     def _starting(self, line: bytes, fields: list[bytes]) -> None:
         address = b"_".join(fields[8:]) if len(fields) > 9 else fields[8]
@@ -127,22 +122,23 @@ class Matchup:
             kind, reason = DEFERRAL, b"report_mangled"
         else:
             kind, reason = _KINDS.get(result, b""), b"_".join(fields[4:])
-        message = self._messages.get(number)
-        if message is None:
-            message = _Open(start, b"0", _UNKNOWN, _UNKNOWN, _UNKNOWN)
-        rest = (message.birth, start, fields[0], message.size, message.sender, recipient, message.qp, message.uid)
+        told = self._messages.get(number)
+        birth, size, sender, qp, uid = told.split(b" ") if told else (start, b"0", _UNKNOWN, _UNKNOWN, _UNKNOWN)
+        rest = (birth, start, fields[0], size, sender, recipient, qp, uid)
         if not kind:
             return b"?" + b" ".join((*rest, b""))
-        message.counts = _one_more(message.counts, _PLACES[kind])
+        if told:
+            self._counts[number] = _one_more(self._counts.get(number, _NOTHING), _PLACES[kind])
         return Delivery(kind, *rest, reason)
 
     def _gone(self, line: bytes, fields: list[bytes]) -> Found:
-        message = self._messages.pop(fields[3], None)
-        if message is None:
+        told = self._messages.pop(fields[3], None)
+        if told is None:
             return None
-        successes, deferrals, failures = (b"%d" % count for count in message.counts)
-        ended = (message.birth, fields[0], message.size, successes, failures, deferrals)
-        return Message(*ended, message.sender, message.qp, message.uid)
+        counts = self._counts.pop(fields[3], _NOTHING)
+        successes, deferrals, failures = (b"%d" % count for count in counts)
+        birth, size, sender, qp, uid = told.split(b" ")
+        return Message(birth, fields[0], size, successes, failures, deferrals, sender, qp, uid)
 
 
 def _one_more(counts: tuple[int, int, int], place: int) -> tuple[int, int, int]:
