@@ -24,17 +24,17 @@ class Destinations:
     def __init__(self, script: Script, patience: Patience, margin: int = MARGIN_BYTES) -> None:
         """:raises CannotOpen: one of them cannot be opened."""
         self._is_stamped = script.is_stamped
-        self._actions: list[tuple[bytes, bytes, LogDirectory | StatusFile | None]] = []
+        statuses = [StatusFile(word, patience) for kind, word, _ in script.actions if kind == b"="]
         self.logs: list[LogDirectory] = []
-        self._statuses: list[StatusFile] = []
+        self._statuses = list(statuses)
+        self._actions: list[tuple[bytes, bytes, LogDirectory | StatusFile | None]] = []
         for kind, word, rotation in script.actions:
             place: LogDirectory | StatusFile | None = None
             if kind == b"/":
                 place = LogDirectory(word, rotation, process, patience, margin)
                 self.logs.append(place)
             elif kind == b"=":
-                place = StatusFile(word, patience)
-                self._statuses.append(place)
+                place = statuses.pop(0)
             self._actions.append((kind, word, place))
         self._line = bytearray()
         self._is_inside = False

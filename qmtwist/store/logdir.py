@@ -336,11 +336,16 @@ class LogDirectory:
 
 
 class StatusFile:
-    """The file of an action `=`: always the last line that was put."""
+    """The file of an action `=`: always the last line that was put. Open as long as the program runs."""
 
     def __init__(self, path: bytes, patience: Patience) -> None:
+        """:raises CannotOpen: it cannot be made."""
         self._path, self._patience = path, patience
         self._waiting = b""
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotOpen(b"unable to create " + path, error) from None
 
     def put(self, content: bytes) -> None:
         """What the file is to hold."""
@@ -348,14 +353,10 @@ class StatusFile:
 
     def flush(self) -> None:
         """Write it, if it is news."""
-        if self._waiting:
-            self._patience.until(self._write, b"unable to write to " + self._path)
-            self._waiting = b""
+        content, self._waiting = self._waiting, b""
+        if content:
+            self._patience.until(lambda: self._write(content), b"unable to write to " + self._path)
 
-    def _write(self) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            durable.write_all(descriptor, self._waiting)
-            os.ftruncate(descriptor, len(self._waiting))
-        finally:
-            os.close(descriptor)
+    def _write(self, content: bytes) -> None:
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        durable.write_all(self._descriptor, content)

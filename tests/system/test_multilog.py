@@ -205,3 +205,40 @@ def test_splogger_writes_to_the_system_log(place: Place, own: str, words: list[s
         assert (said_tag, rest) == (f"{tag}:", text)
         assert abs(float(seconds) - time.time()) < 30
         assert time.strptime(entry[:15], "%b %d %H:%M:%S").tm_mon in range(1, 13)
+
+
+@needs_daemontools
+@pytest.mark.parametrize("seed", range(12))
+def test_any_script_does_what_it_does_in_daemontools(place: Place, own: str, seed: int) -> None:
+    chance = random.Random(seed)
+    patterns = [bytes(chance.choices(b"ab* x", k=chance.randrange(4))) for _ in range(3)] + [b"*"]
+    words = [b"./first"]
+    for number in range(chance.randrange(2, 9)):
+        kinds = [
+            b"-" + chance.choice(patterns),
+            b"+" + chance.choice(patterns),
+            b"e",
+            b"=status",
+            b"s4999",
+            b"n3",
+            b"q",
+        ]
+        words.append(chance.choice([*kinds, b"./log%d" % number]))
+    lengths = [0, 1, 200, 201, 512, 513, 998, 999, 1000, 1001, 1024, 2000]
+    lines = [bytes(chance.choices(b"ab \0\xff", k=chance.choice(lengths))) for _ in range(40)]
+    text = place.directory / "input"
+    text.write_bytes(b"\n".join(lines))
+    results = []
+    for name, tools in (("ours", own), ("theirs", DEBIAN)):
+        directory = place.directory / name
+        directory.mkdir()
+        with open(text, "rb") as stream:
+            command = [os.fsencode(f"{tools}/multilog"), *words, b"./last"]
+            ended = subprocess.run(command, stdin=stream, capture_output=True, cwd=directory, timeout=LIMIT_S)
+        files = sorted(
+            (path.parent.name, path.name[:1], path.read_bytes()) for path in directory.rglob("*") if path.is_file()
+        )
+        results.append((ended, files, [sizes(path) for path in sorted(directory.iterdir()) if path.is_dir()]))
+    (mine, *my_files), (other, *their_files) = results
+    assert (mine.returncode, mine.stdout, mine.stderr) == (other.returncode, other.stdout, other.stderr)
+    assert my_files == their_files
