@@ -79,6 +79,7 @@ def variables(text: bytes) -> dict[str, str]:
 def test_the_program_finds_its_variables_and_the_log_tells_of_the_connection(
     start: Start, way: tuple[str, ...]
 ) -> None:
+    """S097: status, who connects, from which port to which, how it ends."""
     server = start(*way, TCPREMOTEINFO="fake", TCPREMOTEHOST="fake", RELAYCLIENT="inherited", TCPLOCALHOST="fake")
     found = variables(server.ask())
     port = found.pop("TCPREMOTEPORT")
