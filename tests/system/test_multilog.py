@@ -208,7 +208,7 @@ def test_splogger_writes_to_the_system_log(place: Place, own: str, words: list[s
 
 
 @needs_daemontools
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_any_script_does_what_it_does_in_daemontools(place: Place, own: str, seed: int) -> None:
     chance = random.Random(seed)
     patterns = [bytes(chance.choices(b"ab* x", k=chance.randrange(4))) for _ in range(3)] + [b"*"]
@@ -236,7 +236,9 @@ def test_any_script_does_what_it_does_in_daemontools(place: Place, own: str, see
             command = [os.fsencode(f"{tools}/multilog"), *words, b"./last"]
             ended = subprocess.run(command, stdin=stream, capture_output=True, cwd=directory, timeout=LIMIT_S)
         files = sorted(
-            (path.parent.name, path.name[:1], path.read_bytes()) for path in directory.rglob("*") if path.is_file()
+            (str(path.relative_to(directory).parent), path.name[:1], path.read_bytes())
+            for path in directory.rglob("*")
+            if path.is_file()
         )
         results.append((ended, files, [sizes(path) for path in sorted(directory.iterdir()) if path.is_dir()]))
     (mine, *my_files), (other, *their_files) = results
