@@ -147,9 +147,13 @@ class Home:
         return os.path.join(self.path, "bin", name)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the home: `control/databytes`, for example."""
-        with open(os.path.join(self.path, name), "w", encoding="latin-1") as stream:
+        """Write a file of the home: `control/databytes`, for example. Nobody sees half of it, as with an editor."""
+        path = os.path.join(self.path, name)
+        with open(f"{self.path}/.writing", "w", encoding="latin-1") as stream:
             stream.write(text)
+            if os.path.exists(path):
+                os.fchmod(stream.fileno(), os.stat(path).st_mode & 0o7777)
+        os.rename(f"{self.path}/.writing", os.path.realpath(path))
 
     def messages(self, user: str) -> list[bytes]:
         """Everything in a user's maildir, in order of its names."""
