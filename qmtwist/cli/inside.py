@@ -9,6 +9,7 @@ behind a shell that has become the launcher.
 
 from __future__ import annotations
 
+import _locale
 import gc
 import os
 import stat
@@ -51,18 +52,19 @@ class Inside:
     """Knows them for the processes of one home. It is made by one of our programs that a launcher has started."""
 
     def __init__(self, home: str) -> None:
+        command = Command(sys.executable, tuple(package_paths()))
         self._home = home
-        self._command = Command(sys.executable, tuple(package_paths()))
+        self._launchers = {os.fsencode(name): os.fsencode(launcher_text(name, home, command)) for name in FIT}
 
     def find(self, words: list[bytes], environ: Mapping[bytes, bytes]) -> Callable[[], NoReturn] | None:
         """agents.program.Inside"""
-        name = os.fsdecode(os.path.basename(words[0]))
-        if name not in FIT or words[1:] == [b"--help"] or not _is_usual(environ):
+        name = words[0].rpartition(b"/")[2]
+        launcher = self._launchers.get(name)
+        if launcher is None or words[1:] == [b"--help"] or not _is_usual(environ):
             return None
-        launcher = os.fsencode(launcher_text(name, self._home, self._command))
         if not _is_what_the_shell_finds(words[0], environ, launcher):
             return None
-        return lambda: _run(name, words[1:], environ, self._home)
+        return lambda: _run(os.fsdecode(name), words[1:], environ, self._home)
 
 
 def _is_usual(environ: Mapping[bytes, bytes]) -> bool:
@@ -114,19 +116,25 @@ def _run(name: str, arguments: list[bytes], environ: Mapping[bytes, bytes], home
 
 def _replace_environment(environ: Mapping[bytes, bytes]) -> None:
     """As it is behind the shell, which sets PWD, and in a new Python, which makes the C locale understand UTF-8."""
-    os.environb.clear()
-    os.environb.update(environ)
+    wanted = dict(environ)
     with suppress(FileNotFoundError):  # it is gone already
-        os.environb[b"PWD"] = os.getcwdb()
+        wanted[b"PWD"] = os.getcwdb()
+    if not environ.get(b"LC_ALL") and _is_c_locale(environ.get(b"LC_CTYPE") or environ.get(b"LANG")):
+        wanted[b"LC_CTYPE"] = b"C.UTF-8"
+    mine = os.environb
+    for name in mine.keys() - wanted.keys():
+        del mine[name]
+    for name, value in wanted.items():
+        if mine.get(name) != value:
+            mine[name] = value
     time.tzset()
-    if not environ.get(b"LC_ALL") and _is_c_locale():
-        os.environb[b"LC_CTYPE"] = b"C.UTF-8"
 
 
-def _is_c_locale() -> bool:
-    import _locale
-
+def _is_c_locale(name: bytes | None) -> bool:
+    """So is one that is not installed."""
+    if not name:
+        return True
     try:
-        return _locale.setlocale(_locale.LC_CTYPE, "") == "C"
-    except _locale.Error:  # type: ignore[attr-defined]  # one that is not installed
+        return _locale.setlocale(_locale.LC_CTYPE, os.fsdecode(name)) == "C"
+    except _locale.Error:  # type: ignore[attr-defined]
         return True

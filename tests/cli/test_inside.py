@@ -21,13 +21,14 @@ from tests.support.filterhome import MESSAGE, FilterHome
 
 # Everything that a process inherits, but for what differs between any two.
 _LOOK = r"""#!/bin/sh
+cat >seen # up to the end: then preline has closed its pipe
 pwd -P; umask; ulimit -a; env | sort
 set -- $(sed 's/.*) //' /proc/$PPID/stat)
 echo leader $(($3 == PPID)) $(($4 == PPID))
 grep -hE '^(Sig(Blk|Ign)|Groups|Uid|Gid)' /proc/self/status /proc/$PPID/status
 for number in /proc/self/fd/* /proc/$PPID/fd/*; do echo "${number##*/}" $(readlink $number | sed 's/[0-9]*//g'); done
 echo word; echo error >&2
-cat
+cat seen
 [ -e code ] && exit $(cat code)
 tr '\0' ' ' </proc/$PPID/cmdline >parent
 """
