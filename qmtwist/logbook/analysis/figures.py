@@ -9,14 +9,9 @@ def number(text: bytes) -> float:
     """What a field counts; 0 for one that is no number, such as `?`.
 
     >>> number(b"945000000.5"), number(b"12"), number(b"?"), number(b"1e5")
-    (945000000.5, 12, 0, 0)
+    (945000000.5, 12.0, 0.0, 0.0)
     """
-    if len(text) > _LONGEST:
-        return 0
-    if text.isdigit():
-        return int(text)
-    whole, _, fraction = text.partition(b".")
-    return float(text) if whole.isdigit() and (fraction.isdigit() or not fraction) else 0
+    return float(text) if len(text) <= _LONGEST and text.replace(b".", b"", 1).isdigit() else 0.0
 
 
 def shown(value: float) -> bytes:

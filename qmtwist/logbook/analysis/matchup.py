@@ -16,6 +16,7 @@ _KINDS = {b"success:": SUCCESS, b"failure:": FAILURE, b"deferral:": DEFERRAL}
 _PLACES = {SUCCESS: 0, DEFERRAL: 1, FAILURE: 2}
 _UNKNOWN = b"?"
 _NOTHING = (0, 0, 0)
+_OTHER_FORMS = (b"@", b"{")  # no line with an instant begins so
 
 
 class Matchup:
@@ -50,7 +51,7 @@ class Matchup:
 
         A line that does not belong to a log of the queue manager comes back with `? ` in front.
         """
-        fields = line.split()
+        fields = line.split() if line[:1] not in _OTHER_FORMS else []
         action = self._action(fields)
         if action is None:
             other = plain(line)  # the form may be that of syslog, multilog or JSON
