@@ -12,6 +12,7 @@ from .heading import value
 PROOF_S = 3_000_000
 """How long a warning or a probe may take to come back."""
 LIMIT_ADDRESSES = 1000  # in one bounce
+_START_BYTES = 16384  # of its beginning that are kept with each of them
 _INTRODUCTION = b"Hi. This is the"
 _NOTICES = (b"success notice", b"deferral notice")
 _SENDMAIL = b"warning: could not send message for past "
@@ -61,13 +62,13 @@ def failures(message: bytes) -> Iterator[tuple[bytes, bytes]]:
     introduction, _, body = body.partition(b"\n\n")
     if not introduction.startswith(_INTRODUCTION):
         return
-    for _ in range(LIMIT_ADDRESSES):
-        paragraph, blank, body = body.partition(b"\n\n")
+    start = (header + b"\n\n" + introduction + b"\n\n")[-_START_BYTES:]
+    for paragraph in body.split(b"\n\n", LIMIT_ADDRESSES)[:LIMIT_ADDRESSES]:
         first = paragraph.split(b"\n", 1)[0]
-        if not blank or first[:1] == b"-":
+        if first[:1] == b"-":
             return
         if first[:1] == b"<" and first[-2:] == b">:":
-            yield first[1:-2], header + b"\n\n" + introduction + b"\n\n" + paragraph + b"\n\n"
+            yield first[1:-2], start + paragraph + b"\n\n"
 
 
 def is_notice(fields: list[Field], body: bytes) -> bool:

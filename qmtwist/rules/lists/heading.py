@@ -37,12 +37,13 @@ def cut(data: bytes) -> Cut:
     """
     end = header_end(data)
     head, rest = (data, b"") if end < 0 else (data[:end], data[end:])
-    fields: list[Field] = []
+    lines: list[list[bytes]] = []  # of each field
     for line in head.split(b"\n"):
-        if line[:1] in (b" ", b"\t") and fields:
-            fields[-1] = Field(fields[-1].name, fields[-1].raw + line + b"\n")
+        if line[:1] in (b" ", b"\t") and lines:
+            lines[-1].append(line)
         elif line:
-            fields.append(Field(field_name(line) or b"", line + b"\n"))
+            lines.append([line])
+    fields = [Field(field_name(field[0]) or b"", b"\n".join(field) + b"\n") for field in lines]
     return Cut(fields, rest)
 
 

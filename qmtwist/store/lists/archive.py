@@ -77,9 +77,10 @@ class Keeping:
                 os.truncate(self._index, self._index_size)
 
     def close(self) -> None:
-        """Nothing more is written."""
+        """Nothing more is written. What was to be durable is, so that a close that fails means nothing."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            with suppress(OSError):
+                os.close(self._descriptor)
             self._descriptor = -1
 
 

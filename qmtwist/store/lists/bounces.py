@@ -156,11 +156,10 @@ class Bounces:
 
     def _make(self, folder: str) -> None:
         """A directory and those above it, down from bounce/."""
-        if os.path.isdir(folder):
+        if folder == self._top or os.path.isdir(folder):
             return
         above = os.path.dirname(folder)
-        if above != self._top:
-            self._make(above)
+        self._make(above)
         with suppress(FileExistsError):
             os.mkdir(folder, 0o755)
         sync_directory(above)

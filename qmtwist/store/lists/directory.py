@@ -24,8 +24,17 @@ class ListDirectory:
         self.path = path
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file: some say something by being there."""
-        return os.path.exists(f"{self.path}/{name}")
+        """Whether there is such a file: some say something by being there.
+
+        :raises Temporary: that cannot be told.
+        """
+        try:
+            os.stat(f"{self.path}/{name}")
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            give_up(f"unable to read {name}", error)
+        return True
 
     def read(self, name: str) -> bytes | None:
         """A whole file, or None without one.

@@ -31,7 +31,8 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            with suppress(OSError):
+                os.close(self._descriptor)
             self._descriptor = -1
 
 
