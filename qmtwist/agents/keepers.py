@@ -65,7 +65,7 @@ class ByHand:
             return
         script = f"{self.home}/rc"
         if not os.access(script, os.X_OK):
-            raise Trouble(f"there is no {script}: choose a script of {self.home}/boot and copy it there")
+            raise Trouble(f"there is no {script}: cp {self.home}/boot/server {script}")
         yield f"Starting {self.name}"
         log = _log(self.home)
         started = subprocess.Popen(

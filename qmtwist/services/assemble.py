@@ -29,7 +29,7 @@ from qmtwist.control.replaced import is_replaced
 from qmtwist.control.settings import Settings
 from qmtwist.mail.errors import Malformed, Temporary
 
-from . import descriptors, gate, injection
+from . import activation, descriptors, gate, injection
 from .autoturn import AutoTurn
 from .chosen import Chosen
 from .clientnames import ClientNames
@@ -38,6 +38,7 @@ from .dnsbl import Blocklists
 from .etrn import QueueRetries
 from .gate import Refusal
 from .localagent import LocalAgent
+from .notify import Notifier
 from .options import SERVICES, Options
 from .ownkey import Unusable
 from .packageservices import PackageServices
@@ -76,6 +77,10 @@ class MailService(Service):
         self._is_open = False
         self._smtp_looked = 0.0
         self.telemetry = self._open_log()
+        self.notifier = Notifier(reactor)
+        self._passed, strange = ({}, []) if options["no-listeners"] else activation.passed(SERVICES)
+        for name in strange:
+            self.telemetry.remark("warning", f"a socket of systemd is named {name}, which is no service of ours")
 
     # -- before root is given up
 
@@ -147,7 +152,7 @@ class MailService(Service):
             delivery = attrs.evolve(settings.delivery, defaultdelivery=os.fsencode(options["default-delivery"]))
             settings = attrs.evolve(settings, delivery=delivery)
         listen: dict[str, list[str]] = {service: [] for service in SERVICES} if options["no-listeners"] else {}
-        listen.update(options["listen"])
+        listen.update({**self._passed, **options["listen"]})
         changes = {service: tuple(endpoints) for service, endpoints in listen.items()}
         return attrs.evolve(settings, listen=attrs.evolve(settings.listen, **changes))
 
@@ -261,6 +266,7 @@ class MailService(Service):
         self._signals = Signals(self.reactor, reactions)
         self._signals.install()
         self._is_open = True
+        self.reactor.callWhenRunning(self.notifier.ready)  # TERM is understood then, too
 
     def _look_at_smtp_files(self) -> None:
         """qmail-smtpd reads its control files for every connection; we look whether they changed, once a second."""
@@ -275,6 +281,7 @@ class MailService(Service):
 
     def reread(self) -> None:
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
+        self.notifier.reloading()
         settings = self._reread("access", "smtp", "pop3", "qmtp", "ofmip", "send", "remote")
         self.remote.reload()
         self._report_lists()
@@ -282,6 +289,7 @@ class MailService(Service):
             self.resolver.use(settings.remote.nameservers)
             # Bare addresses of messages that wait must not change their meaning with a reload. (qmail-send(8))
             self.queue.apply(attrs.evolve(settings.send, envnoathost=self._envnoathost))
+        self.notifier.ready()
 
     def _reread(self, *sections: str) -> Settings | None:
         """Use what control/ says now for these sections, and log what changed; None: nothing can be used."""
@@ -326,6 +334,7 @@ class MailService(Service):
     def stopService(self) -> Deferred[Any]:
         """TERM: no new work, wait for what runs, leave a plain qmail queue."""
         super().stopService()  # type: ignore[no-untyped-call]
+        self.notifier.stopping()
         if self._is_open:
             self._signals.remove()
         waits: list[Deferred[Any]] = []
@@ -359,6 +368,7 @@ class MailService(Service):
         return DeferredList([self.local.stop(), self.remote.stop()]).addBoth(self._finish, result)
 
     def _finish(self, _: object, result: object) -> object:
+        self.notifier.close()
         if self._log is not None:
             self._log.close()
         # twistd would end itself by the signal that stopped it; a clean stop ends with 0. (qmail-send(8))

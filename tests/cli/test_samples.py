@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from qmtwist.rules import peers
+from qmtwist.services.options import SERVICES
 
 ETC = Path(__file__).parent.parent.parent / "etc"
 
@@ -22,10 +24,41 @@ def test_the_sample_rules_let_this_host_relay_and_everybody_connect() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    text = (ETC / "systemd" / "qmtwist.service").read_text()
-    assert "/opt/qmtwist/bin/twistd" in text
-    unit = tmp_path / "qmtwist.service"
-    unit.write_text(text.replace("/opt/qmtwist/bin/twistd", "/bin/true"))
-    ended = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
-    assert "qmtwist.service" not in ended.stderr, ended.stderr
+@pytest.mark.parametrize("name", ["qmtwist.service", "qmtwist-smtp.socket", "qmtwist-pop3.socket"])
+def test_systemd_understands_the_units(tmp_path: Path, name: str) -> None:
+    assert "/opt/qmtwist/bin/twistd" in (ETC / "systemd" / "qmtwist.service").read_text()
+    for unit in (ETC / "systemd").iterdir():
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/qmtwist/bin/twistd", "/bin/true"))
+    ended = subprocess.run(["systemd-analyze", "verify", tmp_path / name], capture_output=True, text=True)
+    assert "qmtwist" not in ended.stderr, ended.stderr
+
+
+def test_socket_units_name_services() -> None:
+    units = [unit for unit in (ETC / "systemd").iterdir() if unit.suffix == ".socket"]
+    for unit in units:
+        assert f"FileDescriptorName={unit.stem.removeprefix('qmtwist-')}\n" in unit.read_text()
+    assert {unit.stem.removeprefix("qmtwist-") for unit in units} <= set(SERVICES) and units
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The init script with a home whose qmailctl says how it was called."""
+    (tmp_path / "bin").mkdir()
+    control = tmp_path / "bin" / "qmailctl"
+    control.write_text('#!/bin/sh\necho "qmailctl: $*"; cat "$(dirname "$0")/state" 2>&1\n')
+    control.chmod(0o755)
+    text = (ETC / "init.d" / "qmtwist").read_text().replace("HOME_OF_MAIL=/var/qmail\n", f"HOME_OF_MAIL={tmp_path}\n")
+    (tmp_path / "init").write_text(text)
+    (tmp_path / "bin" / "state").write_text("qmtwist: down\n")
+    return lambda *words: subprocess.run(["/bin/sh", tmp_path / "init", *words], capture_output=True, text=True)
+
+
+def test_the_init_script_asks_qmailctl(script: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    for verb, asked in (("start", "start"), ("stop", "stop"), ("restart", "restart"), ("force-reload", "reload")):
+        assert script(verb).stdout.startswith(f"qmailctl: {asked}\n")
+    assert script("status").returncode == 3
+    (tmp_path / "bin" / "state").write_text("qmtwist: up (pid 7) 9 seconds\n")
+    assert script("status").returncode == 0
+    assert script("dance").returncode == script().returncode == 2
+    (tmp_path / "bin" / "qmailctl").unlink()
+    assert script("start").returncode == 5

@@ -6,13 +6,14 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import LIMIT_S, environment
+from tests.support.daemon import LIMIT_S, environment, free_port
 from tests.support.processes import tree
 from tests.support.remote import wait_until
 from tests.support.town import Office, town
@@ -73,7 +74,7 @@ def prepare(place: Office) -> None:
 def test_there_is_a_script_for_every_habit(place: Office) -> None:
     """S008: the names of qmail's boot/, and rc, which reads control/defaultdelivery."""
     names = {f"{name}{end}" for name in ("home", "proc", "binm1", "binm2", "binm3") for end in ("", "+df")}
-    assert {*os.listdir(f"{place.town.path}/boot")} == {*names, "rc"}
+    assert {*os.listdir(f"{place.town.path}/boot")} == {*names, "rc", "server"}
     for name in names:
         path = f"{place.town.path}/boot/{name}"
         assert os.stat(path).st_mode & 0o7777 == 0o755
@@ -117,6 +118,28 @@ def test_without_df_a_forward_file_is_a_file(place: Office) -> None:
         place.queue(f"joe@{H}")
         wait_until(lambda: place.town.read("joe", "Mailbox"))
     assert place.town.messages("ann") == []
+
+
+def test_server_listens_too(place: Office) -> None:
+    prepare(place)
+    port = free_port()
+    place.town.write("control/listensmtp", f"tcp:{port}:interface=127.0.0.1\n")
+    place.town.write("control/listenpop3", "")
+    with started(place, "server"):
+        place.smtp_port = port
+        wait_until(lambda: answers(port))
+        with place.smtp() as client:
+            client.sendmail("s@far.example", [f"ann@{H}"], b"Subject: x\r\n\r\n")
+        wait_until(lambda: place.town.messages("ann"))
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), LIMIT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_setup_of_a_null_client_makes_no_script(place: Office) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 
 from qmtwist.cli.registry import PROGRAMS
 from qmtwist.mail.shapes import NamedTuple
@@ -40,6 +42,12 @@ RC = """#!/bin/sh
 exec env - PATH={path}:"$PATH" qmail-start "$(cat {file})"
 """
 
+SERVER = """#!/bin/sh
+# Starts the whole mail system in one process group, with the listeners of control/listensmtp and the others; the log
+# goes to standard output, and mail for which there is no .qmail file is delivered as control/defaultdelivery says.
+PATH={path}:"$PATH" exec {twistd} --nodaemon --pidfile= qmtwist --home {home}
+"""
+
 TEMPLATE = """#!/bin/sh
 # Starts the mail system: the log goes to {log}, and mail for which there is no .qmail file goes
 # {purpose}.
@@ -50,6 +58,8 @@ exec env - PATH={path}:"$PATH" qmail-start {delivery}{logger}
 def scripts(home: str) -> dict[str, str]:
     """Every start script that can work here, name to text; those whose programs we do not have are left out."""
     texts = {"rc": RC.format(path=shlex.quote(f"{home}/bin"), file=shlex.quote(f"{home}/control/defaultdelivery"))}
+    twistd = f"{os.path.dirname(sys.executable)}/twistd"
+    texts["server"] = SERVER.format(path=shlex.quote(f"{home}/bin"), twistd=shlex.quote(twistd), home=shlex.quote(home))
     for name, script in SCRIPTS.items():
         texts[name] = _text(home, script)
         forwarding = script._replace(

@@ -17,8 +17,8 @@ help     this list
 
 The server of the home is started and stopped by the one who keeps it: a supervise in HOME/supervise/qmail-send or
 HOME/supervise/qmtwist (other services there, such as qmail-smtpd, are started and stopped with it); systemd, if
-qmtwist.service names this home; else it is HOME/rc, a copy of a script of HOME/boot. What such a script writes to its
-own output goes to syslog.
+qmtwist.service names this home; else it is HOME/rc, a copy of a script of HOME/boot: boot/server listens as
+control says, the others deliver alone. What such a script writes to its own output goes to syslog.
 
 Only root, and the user as whom the server runs, may do all this.
 
