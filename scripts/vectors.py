@@ -37,7 +37,7 @@ SETS = (
     (
         "exact",
         "local,users,queue,send,rspawn,tcpto,tcprules,tcpserver,recordio,rblsmtpd,qmtpd,qmqpd,"
-        "qmqpc,inject,sendmail,forward,usertools,mess822,matchup",
+        "qmqpc,inject,sendmail,forward,usertools,mess822,matchup,ezmlm",
     ),
     ("semantic", "smtpd,pop3d,popup,remote"),
 )
