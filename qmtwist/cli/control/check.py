@@ -4,8 +4,9 @@
 
 Prints nothing if it is. Otherwise one line for each thing that is wrong: a directory, queue file or program that is
 missing or has the wrong owner or mode, an account that does not exist, a control file that cannot be read or says
-something unusable; in a null client's home, a control/qmqpservers that names nobody. Each line ends with the command
-that mends it. Nothing is changed.
+something unusable; a queue on a network file system, where neither locks nor fsync can be relied on; in a null
+client's home, a control/qmqpservers that names nobody. Each line ends with the command that mends it, or with what to
+do. Nothing is changed.
 
 Exit status: 0 if nothing is wrong, 1 if something is, 100 for a wrong command line.
 """
@@ -23,7 +24,7 @@ from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Iterator
 from qmtwist.wire.qmqp import parse_server
 
-from . import accounts, keys, launchers, nullclient, tree
+from . import accounts, filesystems, keys, launchers, nullclient, tree
 from .arguments import Parser, home_of
 
 
@@ -54,6 +55,8 @@ def problems(home: str) -> Iterator[str]:
             yield f"{what}: does not exist: {command}"
     for entry in tree.entries(is_null_client):
         yield from _entry_problems(home, entry, owner, setup)
+    if not is_null_client:
+        yield from _queue_problems(home)
     yield from _program_problems(home, setup)
     yield from _control_problems(home, owner)
     yield from keys.problems(home)
@@ -93,6 +96,13 @@ def _entry_problems(home: str, entry: tree.Entry, owner: tree.Owner, setup: str)
         yield f"{path}: has mode {mode:04o} instead of {wanted:04o}: chmod {wanted:04o} {quoted}"
     if entry.content and found.st_size != len(entry.content):
         yield f"{path}: has {found.st_size} bytes instead of {len(entry.content)}: rm {quoted} && {setup}"
+
+
+def _queue_problems(home: str) -> Iterator[str]:
+    queue = f"{home}/queue"
+    kind = filesystems.network_kind(queue)
+    if kind is not None:
+        yield f"{queue}: is on a network file system ({kind}): mount a local one there, or link to a local directory"
 
 
 def _user(uid: int) -> str:
