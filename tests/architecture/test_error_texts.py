@@ -42,15 +42,19 @@ def shown(text: str) -> str:
     return BLANKS.sub("...", last).replace("....", "...")
 
 
+def texts_of(path: str) -> list[str]:
+    """The texts of a module with a status code."""
+    with open(path, encoding="utf-8") as stream:
+        text = stream.read()
+    return [literal for literal in literals(ast.parse(text)) if CODE.search(literal)] if CODE.search(text) else []
+
+
 @functools.cache
 def said() -> set[str]:
     """Every text with a status code, as the document has it."""
     found = set()
     for path in glob.glob(f"{TOP}/qmtwist/**/*.py", recursive=True):
-        with open(path, encoding="utf-8") as stream:
-            text = stream.read()
-        if CODE.search(text):
-            found |= {shown(literal) for literal in literals(ast.parse(text)) if CODE.search(literal)}
+        found |= {shown(text) for text in texts_of(path)}
     return found
 
 
@@ -91,3 +95,12 @@ def test_every_standard_that_the_code_cites_is_in_the_list() -> None:
         rows = re.findall(r"^\| ([\d, ]+) \|", stream.read(), re.M)
     listed = {int(number) for row in rows for number in row.split(",")}
     assert {rfc for rfc, _ in rfcmap.survey()[0]} - listed == set()
+
+
+def test_what_troubleshooting_quotes_is_said() -> None:
+    """S309: the texts in the table of docs/explanation/troubleshooting.md are those that one finds in the log."""
+    with open(f"{TOP}/docs/explanation/troubleshooting.md", encoding="utf-8") as stream:
+        rows = re.findall(r"^\| (`.*?) \|", stream.read(), re.M)
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row)]
+    known = "\n".join(text for path in glob.glob(f"{TOP}/qmtwist/**/*.py", recursive=True) for text in texts_of(path))
+    assert len(quoted) > 8 and [text for text in quoted if text not in known] == []

@@ -54,6 +54,7 @@ SAYS = {
     "2.1": ["it goes to another host"],
     "2.2": ["192.0.2.25] port 25 gets it"],
     "3.1": ["it stays here", "/Maildir"],
+    "4.2": ["ann@post.example"],
     "7.1": ["status: exiting"],
     "7.6": ["/service/qmtwist: up (pid "],
 }
@@ -238,7 +239,7 @@ class Host:
         # Something always changes, so that the server has something to say about it.
         self._lifetime_s += 1
         self.attempt(f"echo {self._lifetime_s} > /var/qmail/control/queuelifetime")
-        self.attempt("rm -f ~joe/.qmail* ~joe/.lists ~joe/Maildir/new/*")
+        self.attempt("rm -rf ~joe/news ~joe/.qmail* ~joe/.lists ~joe/Maildir/new/*")
         self.attempt(f"MARK={os.path.getsize(self._log) + 1}; since() {{ tail -c +$MARK /var/qmail/log; }}")
         self.type("#", "kill -HUP $(cat /run/qmtwist.pid)")
 
