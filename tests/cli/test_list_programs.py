@@ -83,6 +83,17 @@ def test_the_number_is_put_back_when_the_queue_refuses(place: FilterHome) -> Non
     assert (letter.sender, letter.recipients) == (b"list-return-1-@h.dom-@[]", [b"ann@x.y"])
 
 
+def test_a_posting_to_twenty_thousand_is_one_queue_entry(place: FilterHome) -> None:
+    people = "".join(f"user{number}@host{number % 500}.example\n" for number in range(20_000))
+    assert place.run("ezmlm-sub", directory(place), text=people.encode()) == (0, b"", b"")
+    began = time.monotonic()
+    assert place.run("ezmlm-send", directory(place), text=TEXT)[0] == 0
+    assert time.monotonic() - began < 2
+    (letter,) = place.queued
+    assert b"\n".join(letter.recipients) + b"\n" == place.run("ezmlm-list", directory(place))[1]
+    assert len(letter.recipients) == 20_000
+
+
 def test_an_answer_that_cannot_be_queued_is_tried_again_and_nobody_is_lost(place: FilterHome) -> None:
     ask(place, "subscribe")
     (asked,) = place.queued

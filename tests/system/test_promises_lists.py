@@ -170,6 +170,24 @@ def test_a_list_for_announcements(office: Office) -> None:
     shell(office, f"ezmlm-unsub ~/friends tom@{H}")
 
 
+def test_a_footer_and_a_prefix(office: Office) -> None:
+    """S288: and what there is not is named."""
+    made = office.town
+    made.file("joe", "friends/prefix", "[friends]\n")
+    made.file("joe", "friends/text/trailer", "-- \nfriends for ever\n")
+    shell(office, f"ezmlm-sub ~/friends tom@{H}")
+    assert "success" in write(office, f"tom@{H}")
+    message = message_from_bytes(letter(office, "tom"))
+    assert message["Subject"] == "[friends] x"
+    assert message.get_payload() == "body\n\n-- \nfriends for ever\n\n"
+    for name in ("prefix", "text/trailer"):
+        os.unlink(f"{made.directory('joe')}/friends/{name}")
+    shell(office, f"ezmlm-unsub ~/friends tom@{H}")
+    with open(os.path.join(TOP, "docs/howto/mailing-lists.md"), encoding="utf-8") as stream:
+        text = stream.read().lower()
+    assert all(word in text for word in ("digests", "moderation", "remote administration", "trailer"))
+
+
 def age(office: Office, kind: str) -> None:
     """Let everything of a kind in bounce/ be old enough to be written about."""
     top = f"{office.town.directory('joe')}/friends/bounce/d"
