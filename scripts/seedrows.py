@@ -47,6 +47,7 @@ ALSO: dict[str, str] = {
     "S231": "tests/system/test_howto_servers.py::test_the_run_script_for_supervise_serves_qmtp",
     "S267": "tests/system/test_promises_mua.py::test_other_settings_are_command_lines_that_send",
     "S294": "tests/system/test_autoturn.py::test_a_client_that_connects_gets_its_mail_back_over_one_connection",
+    "S302": "tests/cli/test_filesystems.py::test_check_warns_of_a_queue_on_nfs",
     "S308": "tests/system/test_promises_running.py::test_the_remote_agent_reports",
     "S310": "tests/system/test_packaging.py::test_an_installed_wheel_sets_a_home_up",
 }  # fmt: skip
