@@ -21,7 +21,7 @@ def office() -> Iterator[Office]:
 
 @pytest.mark.parametrize("start", ["", "joe-"])
 def test_no_address_is_a_command_or_a_file(office: Office, start: str) -> None:
-    """S304: neither a name nor an extension, though a file for every extension hands them to a program."""
+    """S304: neither a name nor an extension, though a file for every extension hands it to a program."""
     made = office.town
     trap = made.folder("joe", "trap", 0o777)
     made.file("joe", ".qmail-default", '|echo "$EXT" >> seen\n')
@@ -30,10 +30,10 @@ def test_no_address_is_a_command_or_a_file(office: Office, start: str) -> None:
         f"|touch${{IFS}}{trap}/a",
         f"/{trap}/b",
         f":include:{trap}/../secret",
-        f"$(touch {trap}/c)",
+        f"$(touch${{IFS}}{trap}/c)",
         "../secret",
     ):
-        report = office.deliver(f"{start}{name}@{HOST}".replace(" ", "_"))
+        report = office.deliver(f"{start}{name}@{HOST}")
         assert ": success: " in report if start else ": failure: " in report
     assert os.listdir(trap) == []
     seen = made.read("joe", "seen").splitlines()
