@@ -153,6 +153,21 @@ def test_an_address_that_would_break_a_header_is_refused(place: FilterHome, send
     assert ask(place, "help", sender)[0] == 100 and place.queued == []
 
 
+@pytest.mark.parametrize(
+    ("words", "subject", "status"),
+    [
+        ((), b"x", 0),
+        (("-T", "/list"), b"x", 0),
+        ((), b"", 100),
+        (("-S",), b"", 0),
+        (("-SC",), b"help", 0),
+        (("-S", "-s"), b"", 100),
+    ],
+)
+def test_subjects_that_are_refused(place: FilterHome, words: tuple[str, ...], subject: bytes, status: int) -> None:
+    assert place.run("ezmlm-reject", *words, text=b"Subject: " + subject + b"\n\nx\n")[0] == status
+
+
 def test_subscribers_only(place: FilterHome) -> None:
     place.run("ezmlm-sub", directory(place), "Joe@X.y")
     assert place.run("ezmlm-issubn", directory(place))[0] == 0
