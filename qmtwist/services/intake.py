@@ -160,10 +160,12 @@ class JournalDraft:
             if isinstance(result, OSError):
                 self._tell(refusal(result))
                 return
+            self._intake.drafts += 1  # who is told may stop the server at once: it waits until the queue has it
             try:
                 self._tell(Receipt(self.number))
             finally:  # it is durable, whatever becomes of the session
                 self._intake.arrivals.arrived(entry, result, result.offset + offset)
+                self._intake.drafts -= 1
 
         self._intake.journal.append(draft, settled)
 

@@ -297,3 +297,15 @@ def test_a_full_disk_is_told_from_a_broken_one() -> None:
     assert intake.refusal(OSError(errno.ENOSPC, "")).status == "4.3.1"
     assert intake.refusal(OSError(errno.EDQUOT, "")).status == "4.3.1"
     assert intake.refusal(OSError(errno.EIO, "")).status == "4.3.0"
+
+
+# -- the end
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_from_within_the_answer_loses_nothing(make_desk: Maker) -> None:
+    desk = make_desk(concurrencylocal=0)
+    await desk.settle()
+    await desk.submit(ANN, [JOE])  # what follows runs before the queue manager hears of the message
+    await desk.stop()
+    assert desk.files() != {}
