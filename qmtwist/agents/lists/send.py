@@ -7,7 +7,7 @@ from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterable
 from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop, refuse_stranger
-from qmtwist.rules.lists.posting import Dress, dress, envelope_sender, index_entry
+from qmtwist.rules.lists.posting import Dress, Posting, dress, envelope_sender, index_entry
 from qmtwist.store.lists.archive import Keeping
 from qmtwist.store.lists.directory import ListDirectory, Number
 from qmtwist.store.lists.files import Lock
@@ -28,15 +28,26 @@ def send(home: str, directory: str, sender: bytes | None) -> int:
     """
     refuse_bounce(sender)
     place = ListDirectory(directory)
+    incoming = Incoming()
+    is_hidden = _must_hide(home, place, incoming)  # before the lock: it may take its time
     with Lock(f"{directory}/lock"):
         clothes, parent = _clothes(place)
         number = place.number()
         with begin(home) as submission:
-            incoming = Incoming()
             refuse_loop(incoming.fields, clothes.mark, bool(parent))
             if parent:
                 refuse_stranger(sender, parent)
-            return _post(place, submission, incoming, clothes, sender or b"", number)
+            posting = dress(incoming.fields, sender or b"", clothes, is_hidden and not parent)
+            return _post(place, submission, incoming, clothes, posting, number)
+
+
+def _must_hide(home: str, place: ListDirectory, incoming: Incoming) -> bool:
+    """Whether the message arrives only in the name of the list; a list without `dmarc` does not care."""
+    if not place.has("dmarc"):
+        return False
+    from .author import must_hide
+
+    return must_hide(home, incoming.fields, place.line("outhost"))
 
 
 def _clothes(place: ListDirectory) -> tuple[Dress, bytes]:
@@ -55,11 +66,10 @@ def _clothes(place: ListDirectory) -> tuple[Dress, bytes]:
 
 
 def _post(
-    place: ListDirectory, submission: Submission, incoming: Incoming, clothes: Dress, sender: bytes, old: Number
+    place: ListDirectory, submission: Submission, incoming: Incoming, clothes: Dress, posting: Posting, old: Number
 ) -> int:
     """Keep and queue it under the next number."""
     last = old.last + 1
-    posting = dress(incoming.fields, sender, clothes)
     keeping = Keeping(place.path, last) if place.has("archived") else None
     try:
         submission.write(posting.sent)

@@ -22,7 +22,8 @@ owner of the directory that DIR is in.
 
 DIR can be changed at any time: text/ has what people are told, headeradd and headerremove the fields that are added to
 and taken from every message, mailinglist what the Mailing-List field says. DIR/sublist with the address of another list
-makes it a part of that one. DIR/key has 256 random bits that make confirmations hard to guess.
+makes it a part of that one. Without DIR/dmarc no message's From is replaced (see ezmlm-send). DIR/key has 256 random
+bits that make confirmations hard to guess.
 
 Features of ezmlm-idx that this makes no use of are digests, moderation, remote administration and web pages.
 

@@ -14,6 +14,11 @@ of DIR/headeradd, and Delivered-To. DIR/prefix is put before subjects that do no
 the body of messages that are plain text. With DIR/archived a copy is kept in DIR/archive; message 1234 is 12/34, and
 its owner may execute it when it is complete. With DIR/indexed its subject and author are written into 12/index.
 
+With DIR/dmarc a message whose author is of a domain that tells receivers to refuse mail from elsewhere (p=quarantine
+or p=reject of DMARC) goes out From the list; its author's field becomes Reply-To, unless there is one, and
+X-Original-From. So does one whose author's domain cannot be looked up now. The archive keeps the author's From. A
+sublist leaves messages as its parent sends them.
+
 Environment: SENDER, from qmail-local. QMAILQUEUE names a program to run in place of qmail-queue.
 
 Files: DIR/num has the number of the last message, and the size of all.

@@ -54,6 +54,7 @@ def files(plan: Plan) -> dict[str, bytes]:
         "outhost": plan.host + b"\n",
         "mailinglist": b"contact %s-help@%s; run by ezmlm\n" % (plan.local, plan.host),
         "headerremove": "".join([name + "\n" for name in _REMOVED]).encode(),
+        "dmarc": b"",
         "headeradd": _added(plan.local, plan.host),
         "key": KEYED + plan.secret.hex().encode() + b"\n",
         **_instructions(plan),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import NamedTuple
 
+from .author import in_name_of_list
 from .cookie import hash32, letters
 from .heading import value
 
@@ -50,12 +51,15 @@ def envelope_sender(local: bytes, host: bytes, number: int) -> bytes:
     return b"%s-return-%d-@%s-@[]" % (local, number, host)
 
 
-def dress(fields: list[Field], sender: bytes, clothes: Dress) -> Posting:
-    """The header of a message as it goes out and as it is kept."""
+def dress(fields: list[Field], sender: bytes, clothes: Dress, is_hidden: bool = False) -> Posting:
+    """The header of a message as it goes out, with `is_hidden` in the name of the list, and as it is kept."""
     first = b"Mailing-List: %s\n" % clothes.mailinglist if clothes.mailinglist else b""
     mark = b"Delivered-To: %s\n" % clothes.mark
     kept = [field for field in fields if field.name not in clothes.remove]
     body = b"".join([field.raw for field in kept])
+    if is_hidden and any(field.name == b"from" for field in kept):
+        has_reply_to = b"\nreply-to:" in b"\n" + clothes.add.lower()
+        kept = in_name_of_list(kept, clothes.local, clothes.host, has_reply_to)
     is_plain = _takes_trailer(fields)
     path = b"Return-Path: <%s>\n" % sender.replace(b"\n", b"_")
     return Posting(

@@ -34,6 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     plan = newlist.Plan(f"{tmp_path}/list".encode(), b"list", b"h.dom", b"/bin", b"s" * 32)
     files = {**newlist.files(plan), "indexed": b""}
     make(f"{tmp_path}/list", f"{tmp_path}/.qmail-list", newlist.DIRECTORIES, files, dict(newlist.LINKS))
+    (tmp_path / "list/dmarc").unlink()  # no DNS here
     Subscribers(f"{tmp_path}/list").add([b"joe@x.y", b"ann@x.y"])
     (tmp_path / "spool").mkdir()
     (tmp_path / "queue").write_text(QUEUE % (tmp_path / "spool"))
