@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.store.queue.invoker import invoker, special_invokers
 from qmtwist.wire import injection
+from qmtwist.wire.envelope import TOO_LARGE
 from qmtwist.wire.injection import Reply
 from qmtwist.wire.injectionserver import (
     Event,
@@ -37,6 +38,7 @@ HELLO_TIMEOUT_S = 10
 OVERALL_TIMEOUT_S = 86400
 CLIENT_LIMIT = 500  # one more is hung up on, and writes queue files itself
 USER_LIMIT = 100  # of one user, by himself: nobody may take all places from the others
+ENVELOPES_LIMIT_BYTES = 256 * 1024 * 1024  # of one user, in our memory at the same time; one envelope has room
 PATH_LIMIT_BYTES = 100  # of a socket's name; the kernel's limit is 108
 
 _CLOSING_STATUS, _DISK_FULL_STATUS = "4.3.2", "4.3.1"
@@ -75,6 +77,7 @@ class InjectionFactory(Factory):
         self.obey = obey
         self.clients = 0
         self.users: dict[int, int] = {}  # uid to number of clients; bounded by CLIENT_LIMIT
+        self._envelopes: dict[int, int] = {}  # uid to what those of its clients take; bounded by CLIENT_LIMIT
         self._believed_uids = believed_uids
         self._special = special_invokers()
 
@@ -99,6 +102,13 @@ class InjectionFactory(Factory):
         if not self.users[uid]:
             del self.users[uid]
 
+    def weigh(self, uid: int, more_bytes: int) -> bool:
+        """Count what envelopes on behalf of a user take, or take no more; False if that is too much."""
+        total = self._envelopes.pop(uid, 0) + more_bytes
+        if total:
+            self._envelopes[uid] = total
+        return total <= ENVELOPES_LIMIT_BYTES
+
     def origin(self, pid: int, peer_uid: int, said_uid: int) -> Origin:
         """On whose behalf a client queues, and what its caller calls it: `qp PID` in the report of a forward."""
         uid = said_uid if self.is_believed(peer_uid) else peer_uid
@@ -115,6 +125,7 @@ class InjectionProtocol(Protocol):
         self._timer: IDelayedCall | None = None
         self._is_over = False
         self._pid = self._uid = 0  # what the kernel vouches for
+        self._owner, self._weight_bytes = 0, 0  # who is charged for the envelope, and with how much
 
     def connectionMade(self) -> None:
         """A client; it has a moment to introduce itself."""
@@ -126,12 +137,15 @@ class InjectionProtocol(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Bytes of the client; those after the end interest nobody."""
         self._session.receive(data)
+        self._weigh()
         while not self._is_over and (event := self._session.next_event()) is not None:
             self._obey(event)
+            self._weigh()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client has gone: what it had not finished is forgotten, what it had submitted goes on."""
         self._factory.leave(self._uid)
+        self._factory.weigh(self._owner, -self._weight_bytes)
         self._is_over = True
         self._set_timer(None)
         self._abandon()
@@ -163,8 +177,14 @@ class InjectionProtocol(Protocol):
             case other:
                 assert_never(other)
 
+    def _weigh(self) -> None:
+        more, self._weight_bytes = self._session.envelope_bytes - self._weight_bytes, self._session.envelope_bytes
+        if more and not self._factory.weigh(self._owner, more) and not self._is_over:
+            self._obey(Refused(Reply(TOO_LARGE, b"too many large envelopes of uid %d" % self._owner)))
+
     def _begin(self, said_uid: int) -> None:
         origin = self._factory.origin(self._pid, self._uid, said_uid)
+        self._owner = origin.uid
         try:
             self._draft = self._factory.intake.open(origin, self._drained)
         except MailError as error:

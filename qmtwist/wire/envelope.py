@@ -11,14 +11,21 @@ from qmtwist.mail.errors import Malformed
 ADDRESS_LIMIT_BYTES = 1002
 """The longest address; the manual's 1000 is not what qmail-queue does."""
 
-TOO_LONG, BAD_FORMAT = 11, 91
+RECIPIENTS_LIMIT = 1_000_000
+RECORDS_LIMIT_BYTES = 64 * 1024 * 1024
+"""What one envelope may hold: whoever takes it later has all of it in memory, several times its size."""
+
+_RECORD_BYTES = 80  # that one address takes beyond its letters
+
+TOO_LONG, TOO_LARGE, BAD_FORMAT = 11, 51, 91
+_TEXTS = {TOO_LONG: "address too long", TOO_LARGE: "envelope too large", BAD_FORMAT: "envelope format error"}
 
 
 class EnvelopeError(Malformed):
     """The envelope cannot be taken; `code` is qmail-queue's exit code for it."""
 
     def __init__(self, code: int) -> None:
-        super().__init__("address too long" if code == TOO_LONG else "envelope format error")
+        super().__init__(_TEXTS[code])
         self.code = code
 
 
@@ -47,11 +54,17 @@ class EnvelopeReader:
         self.is_complete = False
         self._rest = b""
         self._wanted = b"F"
+        self._count = self._bytes = 0  # of the records that were whole
+
+    @property
+    def weight_bytes(self) -> int:
+        """What the envelope takes, as far as it has come, in the memory of who parses it."""
+        return self._bytes + _RECORD_BYTES * self._count
 
     def receive(self, data: bytes) -> bytes:
         """The records that are now known to be whole, as they came. What follows the final NUL is dropped.
 
-        :raises EnvelopeError: BAD_FORMAT or TOO_LONG.
+        :raises EnvelopeError: BAD_FORMAT, TOO_LONG or TOO_LARGE.
         """
         if self.is_complete:
             return b""
@@ -69,7 +82,11 @@ class EnvelopeReader:
                     raise EnvelopeError(TOO_LONG)
                 break
             self._wanted = b"T"
+            self._count += 1
             start = end + 1
+        self._bytes += start
+        if self._count > 1 + RECIPIENTS_LIMIT or self._bytes > RECORDS_LIMIT_BYTES:
+            raise EnvelopeError(TOO_LARGE)
         self._rest = buffer[start:]
         return buffer[:start]
 

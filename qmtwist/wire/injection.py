@@ -25,7 +25,6 @@ SOCKETS = ("queue/lock/injection", "run/injection")
 """Below the mail home; the second is for users of a server that root started, who cannot enter its queue."""
 
 PIECE_LIMIT_BYTES = 65536
-ENVELOPE_LIMIT_BYTES = 256 * 1024 * 1024
 LISTING_LIMIT_BYTES = 256 * 1024 * 1024
 GO, CLOSING, QUEUE = b"go", b"closing", b"queue"
 PAUSE, CONTINUE, STATUS = ORDERS = (b"pause", b"continue", b"status")
@@ -33,7 +32,7 @@ END_OF_MESSAGE = netstring(b"")
 ASK_QUEUE = netstring(QUEUE)
 SAY_CLOSING = netstring(CLOSING)
 
-OUT_OF_MEMORY, PROTOCOL_ERROR = 51, 81  # qmail-queue exit codes
+PROTOCOL_ERROR = 81  # a qmail-queue exit code
 
 
 class Reply(NamedTuple):

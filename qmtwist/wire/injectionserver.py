@@ -8,10 +8,8 @@ from qmtwist.mail.shapes import Iterable, NamedTuple, deque
 
 from .envelope import EnvelopeError, EnvelopeReader, parse_records
 from .injection import (
-    ENVELOPE_LIMIT_BYTES,
     GO,
     ORDERS,
-    OUT_OF_MEMORY,
     PIECE_LIMIT_BYTES,
     PROTOCOL_ERROR,
     QUEUE,
@@ -79,6 +77,11 @@ class ServerSession:
         self._envelope = EnvelopeReader()
         self._records = bytearray()
 
+    @property
+    def envelope_bytes(self) -> int:
+        """How much memory the envelope takes, or will take when it is complete."""
+        return self._envelope.weight_bytes
+
     def receive(self, data: bytes) -> None:
         """Bytes from the client. After Introduced they are kept unparsed until `go_on`."""
         try:
@@ -126,9 +129,7 @@ class ServerSession:
 
     def _take_envelope(self, payload: bytes) -> None:
         self._records += self._envelope.receive(payload)
-        if len(self._records) > ENVELOPE_LIMIT_BYTES:
-            self._refuse(OUT_OF_MEMORY, b"envelope too large")
-        elif self._envelope.is_complete:
+        if self._envelope.is_complete:
             self._events.append(Submitted(parse_records(bytes(self._records))))
             self._take = self._ignore
 

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Permanent, Temporary
+from qmtwist.services import injection as service
 from qmtwist.services.injection import CLIENT_LIMIT, USER_LIMIT, InjectionFactory, InjectionProtocol, listen, refusal
 from qmtwist.services.seams import Committed, Origin, Receipt
 from qmtwist.wire import injection
@@ -140,6 +141,23 @@ def test_a_submission_is_answered_when_it_is_durable_and_not_before(bench: Bench
     assert transport.value() == netstring(b"0 4711") and transport.disconnecting
     lose(protocol)
     assert not draft.is_abandoned and bench.clock.getDelayedCalls() == []
+
+
+def test_the_envelopes_of_one_user_take_so_much_memory(
+    make_bench: Callable[[tuple[int, ...]], Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ENVELOPES_LIMIT_BYTES", 30_000)
+    bench = make_bench((os.getuid(),))
+    unfinished = injection.END_OF_MESSAGE + injection.pieces(b"Fs\0" + b"Ta\0" * 200)
+    clients = [bench.connect() for _ in range(4)]
+    for uid, (protocol, _) in zip((1001, 1002, 1001), clients, strict=False):
+        protocol.dataReceived(injection.hello(uid, 1) + unfinished)
+    assert [transport.disconnecting for _, transport in clients] == [False, False, True, False]
+    assert clients[2][1].value() == netstring(b"go") + netstring(b"51 too many large envelopes of uid 1001")
+    lose(clients[0][0])
+    lose(clients[2][0])
+    clients[3][0].dataReceived(injection.hello(1001, 1) + unfinished)
+    assert not clients[3][1].disconnecting
 
 
 def test_a_stranger_queues_for_himself_whatever_he_says(make_bench: Callable[[tuple[int, ...]], Bench]) -> None:

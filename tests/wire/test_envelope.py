@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail.envelope import Envelope
-from qmtwist.wire.envelope import BAD_FORMAT, TOO_LONG, EnvelopeError, EnvelopeReader, encode_envelope, parse_records
+from qmtwist.wire import envelope as limits
+from qmtwist.wire.envelope import (
+    BAD_FORMAT,
+    TOO_LARGE,
+    TOO_LONG,
+    EnvelopeError,
+    EnvelopeReader,
+    encode_envelope,
+    parse_records,
+)
 from tests.support.cuts import cuts
 
 addresses = st.binary(max_size=30).map(lambda address: address.replace(b"\0", b""))
@@ -50,3 +59,20 @@ def test_an_address_may_have_1002_bytes_and_no_more(before: bytes) -> None:
         with pytest.raises(EnvelopeError) as caught:
             EnvelopeReader().receive(before + b"x" * 1003 + ending)
         assert caught.value.code == TOO_LONG
+
+
+@pytest.mark.parametrize(("limit", "value"), [("RECIPIENTS_LIMIT", 3), ("RECORDS_LIMIT_BYTES", 3 + 3 * 4)])
+def test_an_envelope_has_a_largest_size(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(limits, limit, value)
+    reader = EnvelopeReader()
+    reader.receive(encode_envelope(Envelope(b"s", (b"ab",) * 3)))
+    assert reader.is_complete
+    with pytest.raises(EnvelopeError) as caught:
+        EnvelopeReader().receive(encode_envelope(Envelope(b"s", (b"ab",) * 4)))
+    assert caught.value.code == TOO_LARGE
+
+
+def test_what_an_envelope_weighs_is_known_before_it_is_complete() -> None:
+    reader = EnvelopeReader()
+    reader.receive(b"Fs\0" + b"Ta\0" * 1000)
+    assert reader.weight_bytes > 50 * 1000

@@ -11,10 +11,11 @@ to the queue directory, where the server finds it later. Either way those whom c
 line, become recipients too, before the others: they get a copy of every message. If the server disappears while it
 takes the message, the exit status is 74, and the caller should try again.
 
-Exit status: 0 queued; 11 address longer than 1002 bytes; 51 out of memory; 52 took more than 24 hours; 53 write error,
-perhaps disk full; 54 read error, or end of file in the envelope; 55 control/queueextra cannot be read; 61 no home
-directory; 62 no queue directory; 63, 64, 65, 66 trouble with a file in pid, mess, intd, todo; 71 the server takes
-nothing now; 74 connection to the server lost; 81 internal bug; 91 envelope format error.
+Exit status: 0 queued; 11 address longer than 1002 bytes; 51 out of memory, or more than 1,000,000 recipients or 64 MB
+of envelope; 52 took more than 24 hours; 53 write error, perhaps disk full; 54 read error, or end of file in the
+envelope; 55 control/queueextra cannot be read; 61 no home directory; 62 no queue directory; 63, 64, 65, 66 trouble with
+a file in pid, mess, intd, todo; 71 the server takes nothing now; 74 connection to the server lost; 81 internal bug; 91
+envelope format error.
 """
 
 from __future__ import annotations
