@@ -61,6 +61,8 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-warn": "list.warn",
     "ezmlm-weed": "list.weed",
     "ezmlm-make": "list.make",
+    "ezmlm-get": "list.get",
+    "ezmlm-idx": "list.idx",
     "forward": "filter.forward",
     "condredirect": "filter.condredirect",
     "bouncesaying": "filter.bouncesaying",

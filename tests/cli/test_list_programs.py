@@ -19,6 +19,8 @@ USAGES = {
     "ezmlm-list": (),
     "ezmlm-issubn": (),
     "ezmlm-send": (),
+    "ezmlm-get": (),
+    "ezmlm-idx": ("-f", "x", "/l"),
     "ezmlm-manage": (),
     "ezmlm-return": ("-q",),
     "ezmlm-warn": ("-t", "x", "/l"),

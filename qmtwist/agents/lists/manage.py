@@ -1,7 +1,8 @@
 """Answer the message on descriptor 0, which asks a list for something. (ezmlm-manage)
 
 A stranger can make a list write to people who have asked for nothing: whoever forges a sender, or names another's
-address. So what nobody understands is answered only to subscribers, and once a day; a confirmation that somebody else
+address. So what nobody understands is answered only to subscribers, and once a day, and so much of the archive at once
+goes to nobody else; a confirmation that somebody else
 asked for is sent once an hour, with little of their message; everything else goes to the sender.
 """
 
@@ -20,6 +21,7 @@ from qmtwist.rules.lists import answer, heading
 from qmtwist.rules.lists.address import boxed
 from qmtwist.rules.lists.command import CONFIRM_S, Command, is_valid, parse
 from qmtwist.rules.lists.cookie import cookie
+from qmtwist.rules.lists.posting import shown_index
 from qmtwist.store.answered import Answered
 from qmtwist.store.durable import read
 from qmtwist.store.lists.archive import kept_path
@@ -27,6 +29,7 @@ from qmtwist.store.lists.directory import ListDirectory
 from qmtwist.store.lists.files import give_up
 from qmtwist.store.lists.subscribers import Subscribers
 
+from .fetch import index_of, messages
 from .incoming import Incoming
 from .queueing import accepted, begin
 
@@ -50,10 +53,26 @@ class _Saying(NamedTuple):
     confirms: bytes = b""  # `sc` or `uc`: a new confirmation is asked for
     body: bytes | None = None
     is_personal: bool = True
+    messages: tuple[bytes, ...] = ()
 
 
-def manage(home: str, directory: str, request: Request) -> int | None:
+ARCHIVE = (b"get", b"index")
+"""The commands that change nothing and are for the archive."""
+
+
+def is_for_archive(directory: str, request: Request) -> bool:
+    """Whether a request is one of `ARCHIVE`.
+
+    :raises Permanent: it is not to an address of this list.
+    :raises Temporary: that cannot be told now.
+    """
+    return parse(_action(ListDirectory(directory).line("inlocal"), request.local), request.sender).verb in ARCHIVE
+
+
+def manage(home: str, directory: str, request: Request, is_guarded: bool = False) -> int | None:
     """Do what is asked, and answer; the number behind `qp`, or None if there is no answer.
+
+    With `is_guarded` the archive is for subscribers only.
 
     :raises Permanent: it is not to be answered, and its sender should know.
     :raises Temporary: not now.
@@ -66,7 +85,7 @@ def manage(home: str, directory: str, request: Request) -> int | None:
         raise Permanent("Sorry, I've been told to reject all requests", "5.7.2")
     if not is_sendable(request.sender) or not is_sendable(command.target):
         raise Permanent("I do not write to such addresses", "5.1.3")
-    if not command.verb and not _is_subscriber(place, request.sender):
+    if _is_for_subscribers(command, is_guarded) and not _is_subscriber(place, request.sender):
         return None
     of = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
     with begin(home) as submission:
@@ -86,6 +105,11 @@ def _action(inlocal: bytes, local: bytes) -> bytes:
     return local[len(start) :]
 
 
+def _is_for_subscribers(command: Command, is_guarded: bool) -> bool:
+    """What is no command, and what is a lot: a hundred messages could be meant for somebody else."""
+    return not command.verb or command.last > 0 or (is_guarded and command.verb in ARCHIVE)
+
+
 def _is_subscriber(place: ListDirectory, sender: bytes) -> bool:
     with suppress(Malformed):
         return Subscribers(place.path).has(sender)
@@ -93,8 +117,8 @@ def _is_subscriber(place: ListDirectory, sender: bytes) -> bool:
 
 
 def _carry_out(place: ListDirectory, command: Command, now: int) -> _Saying:
-    if command.verb == b"get":
-        return _get(place, command.number)
+    if command.verb in ARCHIVE:
+        return _fetch(place, command)
     if not command.target or command.verb not in (b"subscribe", b"unsubscribe"):
         return _Saying("help", is_personal=False)
     is_joining = command.verb == b"subscribe"
@@ -118,9 +142,17 @@ def _name(place: ListDirectory) -> bytes:
     return place.line("outlocal") + b"@" + place.line("outhost")
 
 
-def _get(place: ListDirectory, number: int) -> _Saying:
+def _fetch(place: ListDirectory, command: Command) -> _Saying:
     """:raises Temporary: it is there, and cannot be read."""
-    path = kept_path(place.path, number) if 0 < number <= place.number().last else None
+    last = place.number().last
+    number = command.number
+    if command.verb == b"index":
+        lines = shown_index(index_of(place.path, (last if number < 0 else number) // 100)) if number <= last else b""
+        return _Saying("", body=lines) if lines else _Saying("get-bad")
+    if command.last:
+        found = tuple(messages(place.path, max(number, 1), min(command.last, last)))
+        return _Saying("", body=b"", messages=found) if found else _Saying("get-bad")
+    path = kept_path(place.path, number) if 0 < number <= last else None
     if path is None:
         return _Saying("get-bad")
     try:
@@ -161,11 +193,21 @@ def _answer(
         number = cookie(place.key(), b"%d" % now, target, saying.confirms)
         confirmation = of.address(b"%s.%d.%s-%s" % (saying.confirms, now, number, boxed(target)))
     middle = answer.fill(of, place.text(saying.text), target, confirmation) if saying.body is None else saying.body
-    text = of.fill(place.text("top")) + middle + of.fill(place.text("bottom"))
-    letter = answer.Letter(target, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal)
+    top, bottom = of.fill(place.text("top")) + middle, of.fill(place.text("bottom"))
+    boundary = cookie(place.key(), b"%d" % now, target, b"b") if saying.messages else b""
+    letter = answer.Letter(
+        target, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal, boundary
+    )
     fields: list[Field] = incoming.fields
-    submission.write(answer.head(of, letter, fields, text) + text)
+    submission.write(answer.head(of, letter, fields, top + bottom))
     is_own = target.lower() == request.sender.lower()
     limit = answer.OWN_REQUEST_BYTES if is_own else answer.OTHER_REQUEST_BYTES
-    submission.write(answer.request_copy(request.sender, incoming.whole(limit), limit))
+    bottom += answer.request_copy(request.sender, incoming.whole(limit), limit)
+    if boundary:
+        submission.write(answer.text_part(boundary, top))
+        for message in saying.messages:
+            submission.write(answer.message_part(boundary, message))
+        submission.write(answer.text_part(boundary, bottom) + answer.last_boundary(boundary))
+    else:
+        submission.write(top + bottom)
     return accepted(submission.finish(Envelope(of.address(b"return-"), (target,))))

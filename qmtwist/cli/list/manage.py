@@ -11,6 +11,8 @@ In the .qmail-LIST-default file of a list: does what the address of a message as
         the confirmation, by an answer to that message within eleven days. What was done is written into DIR/Log.
     LIST-get.123
         sends message 123 of the archive to the sender.
+    LIST-get.123_130, LIST-index, LIST-index.123
+        sends several messages to the sender, if that is a subscriber, and what there is: see ezmlm-get(1).
     LIST-help
         sends the help to the sender.
 

@@ -47,12 +47,15 @@ class Letter(NamedTuple):
     program: bytes = b"ezmlm"
     reply_to: bytes = b""
     is_personal: bool = True  # an answer goes to the help address; to the bounce address otherwise
+    boundary: bytes = b""  # of parts: the letter has some, and `text` of `head` goes into one
 
 
 def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
     """The header of a letter with this text; the request's trace goes on, so that a loop ends."""
     address = of.address
-    charset = b"us-ascii" if text.isascii() else b"utf-8\nContent-Transfer-Encoding: 8bit"
+    kind = _kind_of(text)
+    if letter.boundary:
+        kind = b"multipart/mixed; boundary=%s\nContent-Transfer-Encoding: 8bit" % letter.boundary
     return b"".join(
         [
             b"Mailing-List: %s\n" % of.mailinglist,
@@ -65,11 +68,30 @@ def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
             b"To: %s\n" % quote(letter.to),
             b"Delivered-To: %s\n" % of.mark,
             *[field.raw for field in request if field.name in _PASSED_ON],
-            b"MIME-Version: 1.0\nContent-type: text/plain; charset=%s\n" % charset,
+            b"MIME-Version: 1.0\nContent-type: %s\n" % kind,
             b"Reply-To: %s\n" % letter.reply_to if letter.reply_to else b"",
             b"Subject: %s\n\n" % letter.subject,
         ]
     )
+
+
+def _kind_of(text: bytes) -> bytes:
+    return b"text/plain; charset=" + (b"us-ascii" if text.isascii() else b"utf-8\nContent-Transfer-Encoding: 8bit")
+
+
+def text_part(boundary: bytes, text: bytes) -> bytes:
+    """A text as a part of a letter."""
+    return b"--%s\nContent-Type: %s\n\n%s\n" % (boundary, _kind_of(text), text)
+
+
+def message_part(boundary: bytes, text: bytes) -> bytes:
+    """A message as a part of a letter."""
+    return b"--%s\nContent-Type: message/rfc822\nContent-Disposition: inline\n\n%s\n" % (boundary, text)
+
+
+def last_boundary(boundary: bytes) -> bytes:
+    """What ends the parts."""
+    return b"--%s--\n" % boundary
 
 
 def fill(of: List, text: bytes, target: bytes, confirmation: bytes) -> bytes:

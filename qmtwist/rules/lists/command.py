@@ -19,14 +19,16 @@ class Ticket(NamedTuple):
 
 
 class Command(NamedTuple):
-    """`verb` is `subscribe`, `unsubscribe`, `get`, `help`, or empty for what nobody understands; `target` is whose
-    subscription it is about. With a `ticket` the change is confirmed, if that is valid.
+    """`verb` is `subscribe`, `unsubscribe`, `get`, `index`, `help`, or empty for what nobody understands; `target` is
+    whose subscription it is about. With a `ticket` the change is confirmed, if that is valid. `get` is for one message
+    if `last` is 0; `index` for the latest messages if `number` is -1.
     """
 
     verb: bytes
     target: bytes = b""
     ticket: Ticket | None = None
     number: int = 0
+    last: int = 0
 
 
 _CONFIRMED = {b"sc": b"subscribe", b"uc": b"unsubscribe"}
@@ -36,9 +38,11 @@ def parse(action: bytes, sender: bytes) -> Command:
     """What the part of an address behind the list's name and a `-` asks for.
 
     >>> parse(b"subscribe-al=q.r", b"joe@x.y")
-    Command(verb=b'subscribe', target=b'al@q.r', ticket=None, number=0)
+    Command(verb=b'subscribe', target=b'al@q.r', ticket=None, number=0, last=0)
     >>> parse(b"get.12", b"joe@x.y").number, parse(b"frobnicate", b"joe@x.y").verb
     (12, b'')
+    >>> parse(b"get.12_20", b"joe@x.y").last, parse(b"index", b"joe@x.y").number
+    (20, -1)
     """
     word, dash, rest = action.partition(b"-")
     verb, *parts = word.lower().split(b".")
@@ -47,9 +51,18 @@ def parse(action: bytes, sender: bytes) -> Command:
         return Command(_CONFIRMED[verb], target, Ticket(*parts))
     if verb in (b"subscribe", b"unsubscribe") and not parts and target:
         return Command(verb, target)
-    if verb == b"get" and len(parts) == 1 and parts[0].isdigit() and len(parts[0]) < 10:
-        return Command(verb, sender, number=int(parts[0]))
-    return Command(b"help" if verb == b"help" else b"", sender)
+    return _for_archive(verb, b".".join(parts), sender) or Command(b"help" if verb == b"help" else b"", sender)
+
+
+def _for_archive(verb: bytes, what: bytes, sender: bytes) -> Command | None:
+    """A command that asks for messages, or for what there is."""
+    if verb == b"index" and not what:
+        return Command(verb, sender, number=-1)
+    first, line, last = what.partition(b"_")
+    numbers = [first, last] if line and verb == b"get" else [what]
+    if verb not in (b"get", b"index") or not all(text.isdigit() and len(text) < 10 for text in numbers):
+        return None
+    return Command(verb, sender, None, *map(int, numbers))
 
 
 def is_valid(ticket: Ticket, key: bytes, target: bytes, action: bytes, now: int, valid_s: int) -> bool:

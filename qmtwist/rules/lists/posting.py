@@ -98,6 +98,22 @@ def index_entry(number: int, fields: list[Field]) -> bytes:
     return b"%d: %s %s\n\t;%s %s\n" % (number, key, subject[:_SHOWN_BYTES], person, _author(author)[:_SHOWN_BYTES])
 
 
+def shown_index(index: bytes) -> bytes:
+    r"""An index as people read it: without the hashes.
+
+    >>> shown_index(b'5: ooglnecamlenokomobla Re: Hello World\n\t;bkdbcdokjldkgbbhholg Joe\n')
+    b'5: Re: Hello World\n\tJoe\n'
+    """
+    shown = []
+    for line in index.split(b"\n")[:-1]:
+        if line[:1] == b"\t":
+            shown.append(b"\t" + line.partition(b";")[2].partition(b" ")[2])
+        else:
+            number, _, rest = line.partition(b" ")
+            shown.append(number + b" " + rest.partition(b" ")[2])
+    return b"".join([line + b"\n" for line in shown])
+
+
 def text_hash(text: bytes) -> bytes:
     """Twenty letters for a text, in which case and blanks do not count."""
     return letters(hash32(_NO_SEED, text.lower().replace(b" ", b"").replace(b"\t", b"")))

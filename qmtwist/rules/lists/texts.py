@@ -15,6 +15,8 @@ To join the list:                  <#l#>-subscribe@<#h#>
 To leave it:                       <#l#>-unsubscribe@<#h#>
 To read this again:                <#l#>-help@<#h#>
 To get message 123 of the archive: <#l#>-get.123@<#h#>
+Messages 123 to 130 (subscribers): <#l#>-get.123_130@<#h#>
+To see which messages there are:   <#l#>-index@<#h#>
 
 To join or leave with another address than the one you write from, such as
 mary@host.example, put it behind the word, with = in the place of the @:

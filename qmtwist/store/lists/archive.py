@@ -7,7 +7,7 @@ import os
 from qmtwist.mail.errors import suppress
 from qmtwist.store.durable import sync_directory, unlink_quietly, write_all
 
-from .files import give_up
+from .files import give_up, read_if_there, rewrite
 
 _COMPLETE_MODE = 0o744
 
@@ -96,3 +96,42 @@ def kept_path(directory: str, number: int) -> str | None:
         return None
     except OSError as error:
         give_up(f"unable to read {path}", error)
+
+
+def kept(directory: str, number: int, limit_bytes: int) -> bytes | None:
+    """The beginning of a complete message, or None if there is none.
+
+    :raises Temporary: it is there, and cannot be read.
+    """
+    path = kept_path(directory, number)
+    if path is None:
+        return None
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read(limit_bytes)
+    except OSError as error:
+        give_up(f"unable to read {path}", error)
+
+
+def index(directory: str, hundred: int) -> bytes | None:
+    """The index of a hundred messages, or None if there is none.
+
+    :raises Temporary: it is there, and cannot be read.
+    """
+    path = f"{directory}/archive/{hundred}/index"
+    try:
+        return read_if_there(path)
+    except OSError as error:
+        give_up(f"unable to read {path}", error)
+
+
+def set_index(directory: str, hundred: int, data: bytes) -> None:
+    """Write an index anew, for messages that are there.
+
+    :raises Temporary: it is what it was.
+    """
+    path = f"{directory}/archive/{hundred}/index"
+    try:
+        rewrite(path, path + ".new", data)
+    except OSError as error:
+        give_up(f"unable to write {path}", error)

@@ -36,6 +36,18 @@ class ListDirectory:
             give_up(f"unable to read {name}", error)
         return True
 
+    def mark(self, name: str) -> None:
+        """Make an empty file, if it is not there.
+
+        :raises Temporary: it cannot be made.
+        """
+        if self.has(name):
+            return
+        try:
+            rewrite(f"{self.path}/{name}", f"{self.path}/{name}.new", b"")
+        except OSError as error:
+            give_up(f"unable to create {name}", error)
+
     def read(self, name: str) -> bytes | None:
         """A whole file, or None without one.
 
