@@ -32,7 +32,7 @@ ALSO: dict[str, str] = {
     "S072": "tests/system/test_ucspi.py::test_the_run_script_of_life_with_qmail_works_as_printed",
     "S076": "tests/cli/test_program_tools.py::test_setuidgid_leaves_nothing_of_root",
     "S077": "tests/system/test_ucspi.py::test_a_large_message_passes_within_the_memory_that_softlimit_recommends",
-    "S078": "tests/services/test_telemetry.py::test_a_reader_that_stalls_holds_up_nobody_and_hears_what_it_missed",
+    "S078": "tests/services/test_logwriter.py::test_a_reader_that_stalls_holds_up_nobody_and_hears_what_it_missed",
     "S086": "tests/system/test_deliver_steps.py::test_step_13_local_error",
     "S093": "tests/cli/test_log_programs.py::test_what_is_open_goes_to_descriptor_five",
     "S094": "tests/cli/test_log_programs.py::test_reports_say_what_the_histories_add_up_to",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,6 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.util import switchUID
 
 from qmtwist.control.accounts import uid_of
@@ -49,10 +47,10 @@ from .record import Recorder
 from .remoteagents import RemoteAgents
 from .seams import Origin
 from .send.queue import Queue
+from .serverlog import ServerLog
 from .signals import Signals
 from .smtpclerk import Staff
 from .smtpd import SmtpFactory, make_smtp_factory
-from .telemetry import LogPipe, Telemetry, to_stderr
 
 NOT_STARTED = 111
 LOOK_S = 1.0
@@ -73,10 +71,10 @@ class MailService(Service):
         self._smtp: SmtpFactory | None = None
         self._pop3: Pop3Factory | None = None
         self._packages: PackageServices | None = None
-        self._log: LogPipe | None = None
         self._is_open = False
         self._smtp_looked = 0.0
-        self.telemetry = self._open_log()
+        self._log = ServerLog(options)
+        self.telemetry = self._log.telemetry
         self.notifier = Notifier(reactor)
         self._passed, strange = ({}, []) if options["no-listeners"] else activation.passed(SERVICES)
         for name in strange:
@@ -96,14 +94,14 @@ class MailService(Service):
             for detail in refusal.details:
                 self.telemetry.remark("alert", detail)
             self.telemetry.notice("alert", f"cannot start: {refusal.why}")
-            if self._log is not None:
-                self._log.close()
+            self._log.close()
             raise SystemExit(NOT_STARTED) from refusal
 
     def _prepare(self) -> None:
         gate.check_home(self.home)
-        self.settings = self._load()
         account = gate.whom_root_becomes(self.home)
+        self._log.open(account)
+        self.settings = self._load()
         self._uid = account.uid if account else os.getuid()
         self._is_for_all = account is not None
         self._owner = (self._uid, account.gid if account else os.getgid())
@@ -116,15 +114,7 @@ class MailService(Service):
         self.remote.start()
         if account is not None:
             switchUID(account.uid, account.gid)  # type: ignore[no-untyped-call]
-
-    def _open_log(self) -> Telemetry:
-        is_json = self.options["log-format"] == "json"
-        twistd = self.options.parent
-        if twistd is not None and (not twistd.get("nodaemon") or twistd.get("logfile")):
-            log = Logger(namespace="qmtwist")
-            return Telemetry(lambda line: log.info("{line}", line=line.decode("latin-1")), is_json, time.time)
-        self._log = LogPipe(1)
-        return Telemetry(self._log.write, is_json, time.time, to_stderr if self.options["strict-log"] else None)
+        self._log.begin()
 
     def _load(self) -> Settings:
         try:
@@ -262,6 +252,7 @@ class MailService(Service):
         reactions: dict[int, Callable[[], None]] = {
             signal.SIGHUP: self.reread,
             signal.SIGALRM: self.queue.manager.all_due,
+            **self._log.reactions(),
         }
         self._signals = Signals(self.reactor, reactions)
         self._signals.install()
@@ -369,8 +360,7 @@ class MailService(Service):
 
     def _finish(self, _: object, result: object) -> object:
         self.notifier.close()
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
         # twistd would end itself by the signal that stopped it; a clean stop ends with 0. (qmail-send(8))
         self.reactor.addSystemEventTrigger("after", "shutdown", setattr, self.reactor, "_exitSignal", None)
         return result

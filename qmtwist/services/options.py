@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from twisted.python import usage
 
+from qmtwist.logbook.logto import read_log_to
+from qmtwist.mail.errors import Malformed
+
 DEFAULT_HOME = "/var/qmail"
 SERVICES = ("smtp", "pop3", "qmtp", "qmqp", "qmtps", "qmqps", "ofmip")
 
@@ -21,6 +24,7 @@ class Options(usage.Options):
     optParameters: ClassVar[Any] = [
         ["home", None, None, "the mail home (default: $QMTWIST_HOME, else /var/qmail)"],
         ["log-format", None, "text", "text: qmail-log(5) lines; json: an object a line"],
+        ["log-to", None, "-", "-: standard output; multilog:DIR[:size=BYTES][:number=FILES]; journal[:SOCKET]"],
         ["default-delivery", None, None, "delivery instructions for users without a .qmail file"],
     ]
     optFlags: ClassVar[Any] = [
@@ -45,6 +49,10 @@ class Options(usage.Options):
         """Fill in what was left out."""
         if self["log-format"] not in ("text", "json"):
             raise usage.UsageError(f"--log-format {self['log-format']}: want text or json")
+        try:
+            self["log-to"] = read_log_to(self["log-to"])
+        except Malformed as error:
+            raise usage.UsageError(f"--log-to {self['log-to']}: {error}") from error
         self["home"] = os.path.abspath(self["home"] or os.environ.get("QMTWIST_HOME") or DEFAULT_HOME)
         twistd = self.parent
         # Our own lines are the log: twistd's observer would put its dates and its chatter between them.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import provider
+
+from .logwriter import to_stderr
 
 _LOUD = (LogLevel.warn, LogLevel.error, LogLevel.critical)
 
@@ -26,4 +26,6 @@ def observe(event: LogEvent) -> None:
     failure = event.get("log_failure")
     if failure is not None:
         text += "\n" + failure.getTraceback()
-    os.write(2, b"".join(b"alert: %s\n" % line.encode() for line in text.splitlines() if line.strip()))
+    for line in text.splitlines():
+        if line.strip():
+            to_stderr(b"alert: %s" % line.encode("utf-8", "backslashreplace"))

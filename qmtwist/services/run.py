@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet import epollreactor
 from twisted.logger import globalLogBeginner
 
+from .logwriter import standard_error
 from .options import Options
 from .quietlog import observe
 
@@ -30,4 +31,5 @@ def run_foreground(arguments: list[str]) -> int:
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
     sys.stdout.flush()
+    standard_error().flush()  # our launcher ends without atexit
     return service.exit_status
