@@ -61,6 +61,15 @@ def test_the_answer_comes_from_the_address_that_was_written_to(place: FilterHome
     assert "\nFrom: <Joe.M@other.example>\n" in place.queued[0].header
 
 
+@pytest.mark.parametrize("recipient", ["joe@a\nSubject: buy\n\nthis.example", "joe@a\rb", "jo\x7fe@host.example"])
+def test_no_recipient_writes_into_the_header_of_an_answer(place: FilterHome, recipient: str) -> None:
+    """QMTP names any bytes, and a line for a whole domain in virtualdomains fits whatever stands before the dot."""
+    assert place.run("vacation", "joe", text=TEXT, RECIPIENT=recipient) == (0, b"", b"")
+    (letter,) = place.queued
+    assert "\nFrom: <joe@" in letter.header and "buy" not in letter.header
+    assert not {"\r", "\x7f"} & set(letter.header)
+
+
 @pytest.mark.parametrize(
     "words", [(), ("joe", "ann"), ("-q", "joe"), ("-a",), ("-t", "x", "joe"), ("-t-1", "joe"), ("-i", "-t", "soon")]
 )

@@ -143,6 +143,8 @@ def _respond(call: _Call, period_s: int | None, home: str) -> int:
 
     login = call.words[0]
     recipient = os.environb.get(b"RECIPIENT")
+    if recipient is not None and not is_sendable(recipient):  # a line end in it would begin lines of the answer
+        recipient = None
     names = (login, *call.aliases, *([recipient] if recipient else []))
     absence = Absence(
         owner=Owner(names, b"j" in call.values),
