@@ -44,6 +44,23 @@ def make(top: Path) -> str:
     return subprocess.run([sys.executable, "-IS", "-c", MAKE, top], capture_output=True, check=True, text=True).stdout
 
 
+def test_a_bundle_is_on_disk_before_it_has_its_name(package: Path) -> None:
+    """After a power cut it would be used although a part of it is empty: whoever loads it looks at the sources only."""
+    record = (
+        "import os; fsync, rename = os.fsync, os.rename\n"
+        "os.fsync = lambda descriptor: print('fsync', os.path.realpath(f'/proc/self/fd/{descriptor}')) or "
+        "fsync(descriptor)\n"
+        "os.rename = lambda old, new: print('rename', os.path.realpath(old)) or rename(old, new)\n"
+    )
+    for bundle in (package / "qmtwist/cli/__pycache__").glob("*.bundle"):
+        bundle.unlink()
+    command = [sys.executable, "-IS", "-c", record + MAKE, package]
+    steps = [line.split() for line in subprocess.check_output(command, text=True).splitlines()[:-1]]
+    renamed = [place for place, (verb, _) in enumerate(steps) if verb == "rename"]
+    assert renamed and all(steps[place - 1] == ["fsync", steps[place][1]] for place in renamed)
+    assert all(steps[place + 1][0] == "fsync" for place in renamed)
+
+
 def run(top: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-IS", "-c", RUN, top, *words], capture_output=True, text=True)
 

@@ -14,6 +14,7 @@ import sys
 
 from qmtwist.cli.launch import BUNDLE_LIMIT_BYTES, PACKAGE, bundle_path, bundled_modules
 from qmtwist.cli.registry import PROGRAMS
+from qmtwist.store import durable
 
 BUNDLED = ("bouncesaying", "condredirect", "except", "forward", "preline", "qmail-inject", "sendmail")
 _LIST = "import sys; sys.path.append(sys.argv[1]); import qmtwist.cli.launch; early = set(sys.modules)\n"
@@ -64,12 +65,6 @@ def bundle(place: str) -> bytes:
 
 
 def _write(place: str, data: bytes) -> None:
-    """In one step: programs may be starting now."""
-    if len(data) > BUNDLE_LIMIT_BYTES:
-        return
-    path = bundle_path(place)
-    temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "wb") as stream:
-        os.fchmod(stream.fileno(), 0o644)
-        stream.write(data)
-    os.rename(temporary, path)
+    """In one step, as programs may be starting now; and durably: nobody looks whether a bundle's code is damaged."""
+    if len(data) <= BUNDLE_LIMIT_BYTES:
+        durable.replace(bundle_path(place), data)
