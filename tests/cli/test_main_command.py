@@ -76,11 +76,11 @@ def test_texts_for_a_home_have_the_reference_even_if_no_documents_are_installed(
 
 def test_only_start_scripts_whose_programs_exist_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boot, "PROGRAMS", {})
-    assert sorted(boot.scripts("/var/qmail")) == ["home", "rc"]
+    assert sorted(boot.scripts("/var/qmail")) == ["home", "rc", "server"]
     assert "qmail-start ./Mailbox\n" in boot.scripts("/var/qmail")["home"]
     monkeypatch.setattr(boot, "PROGRAMS", {"preline": "", "dot-forward": "", "splogger": ""})
     made = boot.scripts("/var/qmail")
     names = ["home", "proc", "binm1", "binm2", "binm3"]
-    assert sorted(made) == sorted(["rc", *names, *(f"{name}+df" for name in names)])
+    assert sorted(made) == sorted(["rc", "server", *names, *(f"{name}+df" for name in names)])
     assert "qmail-start '|dot-forward .forward\n|preline procmail' splogger qmail\n" in made["proc+df"]
     assert 'PATH=/var/qmail/bin:"$PATH"' in made["binm3"]

@@ -147,13 +147,14 @@ class Home:
         return os.path.join(self.path, "bin", name)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the home: `control/databytes`, for example. Nobody sees half of it, as with an editor."""
+        """Write a file of the home: `control/databytes`, for example. Nobody sees half a control file."""
         path = os.path.join(self.path, name)
-        with open(f"{self.path}/.writing", "w", encoding="latin-1") as stream:
+        is_read_by_others = name.startswith("control/") and os.path.exists(path)
+        with open(f"{self.path}/.writing" if is_read_by_others else path, "w", encoding="latin-1") as stream:
             stream.write(text)
-            if os.path.exists(path):
-                os.fchmod(stream.fileno(), os.stat(path).st_mode & 0o7777)
-        os.rename(f"{self.path}/.writing", os.path.realpath(path))
+        if is_read_by_others:
+            os.chmod(stream.name, os.stat(path).st_mode & 0o7777)
+            os.rename(stream.name, os.path.realpath(path))
 
     def messages(self, user: str) -> list[bytes]:
         """Everything in a user's maildir, in order of its names."""

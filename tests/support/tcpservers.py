@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import subprocess
@@ -71,14 +72,15 @@ class TcpServer:
     def ask(self, sent: bytes = b"") -> bytes:
         """Everything that a client gets who sends this, and then no more."""
         with self.connect() as client:
-            client.sendall(sent)
-            client.shutdown(socket.SHUT_WR)
             received = b""
             try:
+                client.sendall(sent)
+                client.shutdown(socket.SHUT_WR)
                 while data := client.recv(65536):
                     received += data
-            except ConnectionResetError:
-                pass
+            except OSError as error:  # who is not wanted is hung up on
+                if error.errno not in (errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE):
+                    raise
             return received
 
     def wait_for(self, pattern: str) -> str:

@@ -48,7 +48,7 @@ def _configure(home: str) -> int:
     print(f"Your hostname is {host}.")
     asked = resolver(home)
     try:
-        name = _name(asked, qualified_addresses(home, host.encode())[0]).lower()
+        name = _canonical(asked, host, qualified_addresses(home, host.encode()))
     except MailError:
         name = ""
     if not hostname.is_host_name(name):
@@ -66,6 +66,19 @@ def _configure(home: str) -> int:
     report.replace("rcpthosts", lines)
     report.remind()
     return 0
+
+
+def _canonical(asked: Resolver, host: str, addresses: list[str]) -> str:
+    """The name of the host's first address; if several have names, one that is the host's, since DNS turns its answers.
+
+    :raises MailError: the first has none, for ever or for now.
+    """
+    first = _name(asked, addresses[0]).lower()
+    names = [first]
+    for address in addresses[1:]:
+        with suppress(MailError):
+            names.append(_name(asked, address).lower())
+    return next((name for name in names if f"{name}.".startswith(f"{host}.")), first)
 
 
 def _name(asked: Resolver, address: str) -> str:
