@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,27 @@ def run(programs: Path, tmp_path: Path) -> Run:
 def box(tmp_path: Path) -> Path:
     make_maildir(tmp_path / "box", {"new/1": b"Return-Path: <a@b>\n\nFrom 1\n", "cur/2:2,S": b"\n2"})
     return tmp_path / "box"
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has somebody else's rights")
+@pytest.mark.parametrize("link", ["new/1.a.b", "mbox"])
+def test_root_follows_no_link_that_a_user_could_not_follow(run: Run, link: str) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        os.chmod(top, 0o755)
+        secret, user = Path(top, "secret"), Path(top, "joe")
+        secret.write_bytes(b"root:x\n")
+        secret.chmod(0o600)
+        make_maildir(user, {"new/2.a.b": b"Subject: x\n\nevil::0:0\n"})
+        (user / link).symlink_to(secret)
+        for path in (user, *user.rglob("*")):
+            os.chown(path, 4242, 4242, follow_symlinks=False)
+        for path in (secret, user / "new/2.a.b"):
+            os.utime(path, (1, 1))
+        status, _, err = run("maildir2mbox", MAILDIR=str(user), MAIL=f"{user}/mbox", MAILTMP=f"{user}/t")
+        assert status == 111 and b"access denied" in err
+        assert secret.read_bytes() == b"root:x\n" and (user / "new/2.a.b").exists()
+        assert link == "mbox" or b"root:x" not in (user / "mbox").read_bytes()
 
 
 def test_mail_goes_to_an_mbox_and_back(run: Run, box: Path, tmp_path: Path) -> None:

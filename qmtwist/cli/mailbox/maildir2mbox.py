@@ -15,6 +15,8 @@ In MAIL a message begins with a line `From SENDER DATE`: the sender of its Retur
 (UTC). Lines of the message that begin with `From `, or with `>From `, `>>From ` and so on, get one more `>`, and an
 empty line follows. A last line without line end gets one.
 
+Root does this with the rights of the user whose mail it is.
+
 Names that begin with a dot and messages that have come in this very second are left where they are. Files in
 MAILDIR/tmp that nobody has looked at for 36 hours are removed.
 
@@ -29,9 +31,11 @@ from __future__ import annotations
 import os
 import time
 
+from qmtwist.agents.privileges import NotPermitted, become
 from qmtwist.cli.chain import fatal, say
+from qmtwist.mail.errors import suppress
 from qmtwist.store.maildir_to_mbox import move
-from qmtwist.store.refusal import Refused
+from qmtwist.store.refusal import Refused, refusing
 
 _NAME = b"maildir2mbox"
 
@@ -47,7 +51,22 @@ def main(arguments: list[bytes], home: str) -> int:
     mail, temporary, maildir = values
     os.umask(0o077)
     try:
+        _become_owner(maildir, mail)
         move(maildir, mail, temporary, int(time.time()), lambda text: say(b"%s: warning: %s" % (_NAME, text)))
     except Refused as refusal:
         return fatal(_NAME, refusal.text)
+    except NotPermitted as trouble:
+        return fatal(_NAME, b"unable to become the owner of " + maildir + b": " + str(trouble).encode())
     return 0
+
+
+def _become_owner(maildir: bytes, mail: bytes) -> None:
+    """A user can put links to anything into a place of his own: root may neither read nor write what they lead to."""
+    if os.geteuid() == 0:
+        with refusing(b"unable to chdir to " + maildir):
+            places = [os.lstat(maildir), os.stat(maildir)]
+        with suppress(OSError):  # it will be missed in a moment
+            places.append(os.stat(os.path.join(maildir, os.path.dirname(mail))))
+        owner = next((place for place in places if place.st_uid != 0), None)
+        if owner is not None:
+            become(owner.st_uid, owner.st_gid)
