@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import TOP, free_port
+from qmtwist.logbook.logto import read_log_to
+from tests.support.daemon import TOP, TWISTD, environment, free_port
 from tests.support.remote import wait_until
 from tests.support.town import Office, Town, town
 
@@ -53,6 +55,27 @@ def test_an_init_script_or_nothing(made: Town) -> None:
     Office(made).queue("joe@test.example")
     wait_until(lambda: made.messages("joe"))
     assert len(type_them(made, commands("start-at-boot.md", "Every day"))) == 5
+
+
+def test_the_log_is_where_the_page_says(made: Town) -> None:
+    serve, rotate, show, journal = commands("start-at-boot.md", "Where the log goes")
+    names = {"/var/log/qmtwist": f"{made.top}/log", "/run/qmtwist.pid": f"{made.top}/pid", "/var/qmail": made.path}
+
+    def here(line: str) -> str:
+        for name, replacement in names.items():
+            line = line.replace(name, replacement)
+        return line.replace("twistd -n", f"exec {TWISTD} -n")
+
+    with subprocess.Popen(["sh", "-c", here(serve)], env=environment(), preexec_fn=made.before_exec()) as server:
+        try:
+            wait_until(lambda: "status: local 0/10 " in made.attempt("sh", "-c", here(show)).stdout.decode())
+            assert made.attempt("sh", "-c", here(rotate)).returncode == 0
+            wait_until(lambda: any(name.startswith("@") for name in os.listdir(f"{made.top}/log")))
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+    words = here(journal).split()
+    assert read_log_to(words[words.index("--log-to") + 1]).path == "/run/systemd/journal/socket"
 
 
 def test_the_service_directory(made: Town) -> None:

@@ -19,6 +19,14 @@ services are our own. Foreign bytes are escaped, so that nobody else's bytes can
 With `--log-format json` each is an object: `time`, `event` (the name in the first column) and the fields in the
 second; a line of a service has the event `Line` and the field `text`.
 
+Lines go to standard output, with `--log-to multilog:DIR:size=BYTES:number=FILES` into a log directory of multilog's
+form, each behind its TAI64N stamp, with `--log-to journal` to the journal of systemd. An entry there has the fields
+`MESSAGE`, `PRIORITY` (1 for an alert, 4 for a warning, else 6), `SYSLOG_FACILITY` (2, mail) and `SYSLOG_IDENTIFIER`
+(qmtwist). See [start at boot](../howto/start-at-boot.md#where-the-log-goes).
+
+A log that is not read in time never holds up mail: what is beyond 16 megabytes is dropped, and
+`warning: the log was not read in time: 417 lines were lost` stands where it was.
+
 ## The queue manager
 
 | event | fields | line |
