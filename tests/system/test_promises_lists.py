@@ -147,7 +147,7 @@ def test_the_archive_is_for_subscribers(office: Office) -> None:
     assert "success" in write(office, tom, "", b"Subject: kept\n\nbody\n")
     letter(office, "tom")
     before = made.read("joe", "friends/manager")
-    shell(office, blocks("sh")[5])
+    shell(office, blocks("sh")[6])
     made.file("joe", "friends/manager", blocks("qmail")[2] + before)
     write(office, tom, "-index")
     assert b": kept\n" in letter(office, "tom")
@@ -188,6 +188,19 @@ def test_a_list_for_announcements(office: Office) -> None:
         letter(office, "tom")
     made.file("joe", "friends/editor", before)
     shell(office, f"ezmlm-unsub ~/friends tom@{H}")
+
+
+def test_a_list_with_moderators(office: Office) -> None:
+    """S285: as the document makes it."""
+    ann, tom = f"ann@{H}", f"tom@{H}"
+    shell(office, blocks("sh")[4])
+    shell(office, f"ezmlm-sub ~/news {tom}")
+    for word in ("Reply-To", "From"):
+        assert "success" in office.deliver(f"joe-news@{H}", ann, b"Subject: news\n\nbody\n")
+        asked = message_from_bytes(letter(office, "joe"))
+        assert "success" in office.deliver(asked[word], f"joe@{H}", b"Subject: re\n\n%%%\nold\n%%%\n")
+        told = message_from_bytes(letter(office, "tom" if word == "Reply-To" else "ann"))
+        assert (told["Subject"] == "news") is (word == "Reply-To")
 
 
 def test_a_footer_and_a_prefix(office: Office) -> None:

@@ -60,13 +60,22 @@ ARCHIVE = (b"get", b"index")
 """The commands that change nothing and are for the archive."""
 
 
+def action_of(directory: str, local: bytes) -> bytes:
+    """The part of an address behind the list's name and a `-`.
+
+    :raises Permanent: it is not an address of this list.
+    :raises Temporary: that cannot be told now.
+    """
+    return _action(ListDirectory(directory).line("inlocal"), local)
+
+
 def is_for_archive(directory: str, request: Request) -> bool:
     """Whether a request is one of `ARCHIVE`.
 
     :raises Permanent: it is not to an address of this list.
     :raises Temporary: that cannot be told now.
     """
-    return parse(_action(ListDirectory(directory).line("inlocal"), request.local), request.sender).verb in ARCHIVE
+    return parse(action_of(directory, request.local), request.sender).verb in ARCHIVE
 
 
 def manage(home: str, directory: str, request: Request, is_guarded: bool = False) -> int | None:
@@ -195,9 +204,8 @@ def _answer(
     middle = answer.fill(of, place.text(saying.text), target, confirmation) if saying.body is None else saying.body
     top, bottom = of.fill(place.text("top")) + middle, of.fill(place.text("bottom"))
     boundary = cookie(place.key(), b"%d" % now, target, b"b") if saying.messages else b""
-    letter = answer.Letter(
-        target, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal, boundary
-    )
+    letter = answer.Letter(target, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal)
+    letter = letter._replace(boundary=boundary)
     fields: list[Field] = incoming.fields
     submission.write(answer.head(of, letter, fields, top + bottom))
     is_own = target.lower() == request.sender.lower()

@@ -1,6 +1,6 @@
 """ezmlm-make - make a mailing list
 
-    ezmlm-make [-aApP] DIR DOT LOCAL HOST
+    ezmlm-make [-aAmMpP] DIR DOT LOCAL HOST
 
 Makes the list LOCAL@HOST in the new directory DIR, whose path begins with a slash, and the .qmail files that bring it
 its mail, as links into DIR. As the user joe, whose addresses are joe-ANYTHING:
@@ -18,6 +18,8 @@ For a list of the system make it as the user alias in ~alias, with LOCAL the pla
 owner of the directory that DIR is in.
 
 -A: messages are not archived; -a: they are (as without).
+-m: every message waits for a moderator (see ezmlm-store). Moderators are the subscribers of DIR/mod, and there must be
+one. -M: none does (as without).
 -P: nobody can join, leave or ask for anything by mail; -p: they can (as without).
 
 DIR can be changed at any time: text/ has what people are told, headeradd and headerremove the fields that are added to
@@ -25,7 +27,7 @@ and taken from every message, mailinglist what the Mailing-List field says. DIR/
 makes it a part of that one. Without DIR/dmarc no message's From is replaced (see ezmlm-send). DIR/key has 256 random
 bits that make confirmations hard to guess.
 
-Features of ezmlm-idx that this makes no use of are digests, moderation, remote administration and web pages.
+Features of ezmlm-idx that this makes no use of are digests, remote administration and web pages.
 
 Exit status: 0; 100 wrong use; 111 it cannot be made, for example because there is one. Then nothing of it is left.
 """
@@ -35,7 +37,7 @@ from __future__ import annotations
 import os
 
 from qmtwist.cli.options import UsageError
-from qmtwist.rules.lists.newlist import DIRECTORIES, LINKS, Plan, check, files
+from qmtwist.rules.lists.newlist import DIRECTORIES, LINKS, MODERATED_DIRECTORIES, MODERATED_LINKS, Plan, check, files
 from qmtwist.store.lists.make import make
 
 from .common import carry_out, take
@@ -48,7 +50,7 @@ def main(arguments: list[bytes], home: str) -> int:
     """Make it."""
 
     def work() -> int:
-        line = take(arguments, b"aApP", 4)
+        line = take(arguments, b"aAmMpP", 4)
         if len(line.words) != 4:
             raise UsageError(b"")
         directory, dot, local, host = line.words
@@ -60,11 +62,13 @@ def main(arguments: list[bytes], home: str) -> int:
             programs=os.fsencode(os.path.abspath(home)) + b"/bin",
             secret=os.urandom(_SECRET_BYTES),
             is_archived=flags.rfind(b"A") <= flags.rfind(b"a"),
+            is_moderated=flags.rfind(b"m") > flags.rfind(b"M"),
             is_public=flags.rfind(b"P") <= flags.rfind(b"p"),
         )
         check(plan)
         os.umask(0o077)
-        make(os.fsdecode(directory), os.fsdecode(dot), DIRECTORIES, files(plan), dict(LINKS))
+        folders, links = (MODERATED_DIRECTORIES, MODERATED_LINKS) if plan.is_moderated else (DIRECTORIES, LINKS)
+        make(os.fsdecode(directory), os.fsdecode(dot), folders, files(plan), dict(links))
         return 0
 
-    return carry_out(_NAME, b"[-aApP] dir dot local host", work)
+    return carry_out(_NAME, b"[-aAmMpP] dir dot local host", work)

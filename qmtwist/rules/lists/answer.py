@@ -47,6 +47,7 @@ class Letter(NamedTuple):
     program: bytes = b"ezmlm"
     reply_to: bytes = b""
     is_personal: bool = True  # an answer goes to the help address; to the bounce address otherwise
+    author: bytes = b""  # what From says, unless it is one of these two
     boundary: bytes = b""  # of parts: the letter has some, and `text` of `head` goes into one
 
 
@@ -64,7 +65,7 @@ def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
             b"List-Subscribe: <mailto:%s>\n" % address(b"subscribe"),
             b"Date: %s\n" % rfc822(letter.now),
             b"Message-ID: <%d.%d.%s@%s>\n" % (letter.now, letter.pid, letter.program, of.host),
-            b"From: %s\n" % address(b"help" if letter.is_personal else b"return-"),
+            b"From: %s\n" % (letter.author or address(b"help" if letter.is_personal else b"return-")),
             b"To: %s\n" % quote(letter.to),
             b"Delivered-To: %s\n" % of.mark,
             *[field.raw for field in request if field.name in _PASSED_ON],

@@ -11,6 +11,9 @@ from .texts import TEXTS
 DIRECTORIES = ("subscribers", "archive", "bounce", "text")
 LINKS = (("", "editor"), ("-owner", "owner"), ("-default", "manager"), ("-return-default", "bouncer"))
 """What is put behind the name of the list's .qmail file, and the file that it is."""
+MODERATED_DIRECTORIES = (*DIRECTORIES, "mod", "mod/subscribers", "mod/pending", "mod/accepted", "mod/rejected")
+MODERATED_LINKS = (*LINKS, ("-accept-default", "moderator"), ("-reject-default", "moderator"))
+"""The same for a list with moderators."""
 _REMOVED = (
     "return-path", "return-receipt-to", "content-length", "precedence", "list-id", "list-help", "list-post",
     "list-subscribe", "list-unsubscribe", "list-owner",
@@ -27,6 +30,7 @@ class Plan(NamedTuple):
     secret: bytes  # at least 16 random bytes
     is_archived: bool = True
     is_public: bool = True
+    is_moderated: bool = False
 
 
 def check(plan: Plan) -> None:
@@ -70,13 +74,17 @@ def files(plan: Plan) -> dict[str, bytes]:
 
 def _instructions(plan: Plan) -> dict[str, bytes]:
     """The list's .qmail files. A letter to a subscriber that fails is no reason to handle a message again."""
-    send, manage, back, warn = (
-        b"|'%s/ezmlm-%s' '%s'" % (plan.programs, name, plan.directory)
-        for name in (b"send", b"manage", b"return", b"warn")
+    names = (b"store" if plan.is_moderated else b"send", b"manage", b"return", b"warn", b"moderate", b"clean")
+    send, manage, back, warn, moderate, clean = (
+        b"|'%s/ezmlm-%s' '%s'" % (plan.programs, name, plan.directory) for name in names
     )
     reject, weed = (b"|'%s/ezmlm-%s'\n" % (plan.programs, name) for name in (b"reject", b"weed"))
     then_warn = warn + b" || exit 0\n"
+    moderator = {"moderator": moderate + b"\n", "modpost": b""} if plan.is_moderated else {}
+    if plan.is_moderated:
+        then_warn = clean + b" || exit 0\n" + then_warn
     return {
+        **moderator,
         "editor": reject + send + b"\n" + then_warn,
         "manager": manage + b"\n" + then_warn,
         "bouncer": then_warn + weed + back + b"\n",

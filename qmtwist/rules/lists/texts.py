@@ -117,4 +117,30 @@ message to <#l#>-get.NUMBER@<#h#> gets one of them.
 --- Below this line is what came back to me.
 
 """,
+    "mod-request": """A message to the list <#l#>@<#h#> waits for a moderator.
+
+To accept it, so that everybody gets it, answer this message, or write to:
+
+!A
+
+To refuse it write to:
+
+!R
+
+If there is something that its author should know, put it between two lines
+that begin with three percent signs, in the body of your message:
+
+%%%
+like this
+%%%
+
+If nobody decides the message is removed after a few days.
+""",
+    "mod-reject": """Your message to the list <#l#>@<#h#> has been refused by a moderator. If they
+have said why, it stands below. Your message is attached.
+""",
+    "mod-timeout": """Your message to the list <#l#>@<#h#> has not been sent: no moderator has
+decided about it in time. It is attached; you may want to write to
+<#l#>-owner@<#h#>.
+""",
 }

@@ -1,0 +1,176 @@
+"""Let moderators decide what a list sends. (ezmlm-store, ezmlm-moderate, ezmlm-clean)
+
+The author of a message that is refused or not decided about hears of it if it is a subscriber, or if a moderator wrote
+something for them: everybody else's address may be forged, as that of spam is.
+"""
+
+from __future__ import annotations
+
+import os
+
+from qmtwist.mail.address import is_sendable
+from qmtwist.mail.envelope import Envelope
+from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress
+from qmtwist.mail.shapes import Iterator
+from qmtwist.rules.lists import answer
+from qmtwist.rules.lists.cookie import cookie
+from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop
+from qmtwist.rules.lists.moderation import STUB_S, Decision, comment, deciding, is_valid, patience_s
+from qmtwist.store.lists.directory import ListDirectory
+from qmtwist.store.lists.files import give_up
+from qmtwist.store.lists.pending import ACCEPTED, PENDING, REJECTED, Pending
+from qmtwist.store.lists.subscribers import Subscribers
+
+from .incoming import Incoming
+from .queueing import accepted, begin
+from .send import send
+
+_SHOWN_BYTES = 4 << 20  # of a message that moderators are asked about
+_QUOTED_BYTES = 10_000  # of one that its author gets back
+_REPLY_BYTES = 65536
+
+
+def hold(home: str, directory: str, sender: bytes, now: int) -> int:
+    """Keep the message on descriptor 0 and ask the moderators; the number behind `qp`. Without `modpost` it is sent.
+
+    :raises Permanent: it is not for this list.
+    :raises Temporary: not now; nothing is kept.
+    """
+    place = ListDirectory(directory)
+    if not place.has("modpost"):
+        return send(home, directory, sender)
+    refuse_bounce(sender)
+    of = _list(place)
+    mark = b"moderator for " + of.address()
+    incoming = Incoming()
+    for known in (mark, b"mailing list " + of.address()):
+        refuse_loop(incoming.fields, known)
+    moderators = tuple(Subscribers(place.optional_line("modpost").decode("utf-8", "surrogateescape") or "mod"))
+    if not moderators:
+        raise Temporary("there are no moderators")
+    name = f"{now}.{os.getpid()}"
+    pending = Pending(directory)
+    pending.keep(name, _marked(incoming, sender, mark))
+    try:
+        return _ask(home, place, of, name, moderators, now)
+    except BaseException:
+        pending.drop(name)
+        raise
+
+
+def _list(place: ListDirectory) -> answer.List:
+    return answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
+
+
+def _marked(incoming: Incoming, sender: bytes, mark: bytes) -> Iterator[bytes]:
+    """The message as it waits."""
+    yield b"Return-Path: <%s>\nDelivered-To: %s\n" % (sender.replace(b"\n", b"_"), mark)
+    yield b"".join([field.raw for field in incoming.fields])
+    yield from incoming.rest()
+
+
+def _ask(home: str, place: ListDirectory, of: answer.List, name: str, moderators: tuple[bytes, ...], now: int) -> int:
+    """Write to the moderators."""
+    key, ident = place.key(), os.fsencode(name)
+    accept, reject = (of.address(deciding(word, ident, key)) for word in (b"accept", b"reject"))
+    text = answer.fill(of, place.text("mod-request"), accept, reject)
+    letter = answer.Letter(of.address(b"owner"), b"MODERATE for " + of.address(), now, os.getpid(), reply_to=accept)
+    return _write(home, place, of, letter._replace(author=reject), text, _read(place, name, _SHOWN_BYTES), moderators)
+
+
+def _read(place: ListDirectory, name: str, limit_bytes: int) -> bytes:
+    path = Pending(place.path).path(name)
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read(limit_bytes)
+    except OSError as error:
+        give_up(f"unable to read {path}", error)
+
+
+def _write(
+    home: str,
+    place: ListDirectory,
+    of: answer.List,
+    letter: answer.Letter,
+    text: bytes,
+    message: bytes,
+    recipients: tuple[bytes, ...],
+) -> int:
+    """Queue a letter with a message in it."""
+    boundary = cookie(place.key(), b"%d" % letter.now, letter.to, b"b")
+    with begin(home) as submission:
+        submission.write(answer.head(of, letter._replace(boundary=boundary), [], text))
+        submission.write(answer.text_part(boundary, text) + answer.message_part(boundary, message))
+        submission.write(answer.last_boundary(boundary))
+        return accepted(submission.finish(Envelope(of.address(b"return-"), recipients)))
+
+
+def decide(home: str, directory: str, decision: Decision, now: int) -> str:
+    """Do what a moderator, whose letter is on descriptor 0, wants; what became of the message.
+
+    :raises Permanent: that cannot be done, and the moderator should know.
+    :raises Temporary: not now.
+    """
+    place = ListDirectory(directory)
+    if not is_valid(decision, place.key()):
+        raise Permanent("I do not know this address", "5.1.1")
+    pending, name = Pending(directory), os.fsdecode(decision.name)
+    wanted = ACCEPTED if decision.word == b"accept" else REJECTED
+    with pending.lock():
+        state = pending.state(name)
+        if not state:
+            raise Permanent("the message is not there any more: nobody decided in time", "5.7.0")
+        if state not in (PENDING, wanted):
+            raise Permanent(f"the message has been {state} already", "5.7.0")
+        if state == PENDING and wanted == ACCEPTED:
+            _post(home, directory, pending, name)
+        elif state == PENDING:
+            _tell(home, place, name, "mod-reject", now, comment(Incoming().whole(_REPLY_BYTES)))
+        if state == PENDING:
+            pending.settle(name, wanted)
+    return wanted
+
+
+def _post(home: str, directory: str, pending: Pending, name: str) -> None:
+    """Send it as ezmlm-send does. If we die before it is settled it may be sent twice, but never not at all."""
+    sender = pending.sender(name)
+    try:
+        descriptor = os.open(pending.path(name), os.O_RDONLY | os.O_CLOEXEC)
+        os.dup2(descriptor, 0)
+        os.close(descriptor)
+    except OSError as error:
+        give_up(f"unable to read {pending.path(name)}", error)
+    send(home, directory, sender)
+
+
+def _tell(home: str, place: ListDirectory, name: str, text: str, now: int, remark: bytes = b"") -> None:
+    """Write to the author of a message that is not sent."""
+    author = Pending(place.path).sender(name)
+    if not is_sendable(author) or b"@" not in author or not (remark or _is_subscriber(place, author)):
+        return
+    of = _list(place)
+    letter = answer.Letter(author, b"Returned post for " + of.address(), now, os.getpid())
+    said = answer.fill(of, place.text(text), author, b"") + (b"\n" + remark if remark else b"")
+    _write(home, place, of, letter, said, _read(place, name, _QUOTED_BYTES), (author,))
+
+
+def _is_subscriber(place: ListDirectory, address: bytes) -> bool:
+    with suppress(Malformed):
+        return Subscribers(place.path).has(address)
+    return False
+
+
+def clean(home: str, directory: str, now: int) -> None:
+    """Remove what nobody decided about in time, and what was decided long ago.
+
+    :raises Temporary: not all of it, now.
+    """
+    place, pending = ListDirectory(directory), Pending(directory)
+    patience = patience_s(place.optional_line("modtime") or place.optional_line("mod/modtime"))
+    with pending.lock():
+        for waiting in pending:
+            if now - waiting.time < (patience if waiting.state == PENDING else STUB_S):
+                continue
+            if waiting.state == PENDING and waiting.is_complete:
+                _tell(home, place, waiting.name, "mod-timeout", now)
+            pending.drop(waiting.name, waiting.state)

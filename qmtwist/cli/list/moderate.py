@@ -1,0 +1,51 @@
+"""ezmlm-moderate - do what a moderator of a mailing list has decided
+
+    |ezmlm-moderate DIR
+
+In the .qmail-LIST-accept-default and -reject-default files of a list, or in -default above ezmlm-manage: sends the
+message that LIST-accept-TIME.PID.COOKIE names, or refuses the one that LIST-reject-TIME.PID.COOKIE names.
+ezmlm-store(1) has made these addresses; nobody else can. To other addresses it does nothing.
+
+The author of a refused message is told if it is a subscriber, or if the moderator's letter has something for them,
+which stands between two lines of %%%. Others are not: the senders of spam are forged.
+
+The first decision counts; who decides otherwise later is told by a bounce.
+
+Environment: SENDER and LOCAL, from qmail-local. QMAILQUEUE names a program to run in place of qmail-queue.
+
+Files: DIR/mod/pending, accepted, rejected; DIR/text/mod-reject.
+
+Exit status: 0 it is for another program; 99 it is done; 100 it cannot be done; 111 try again later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from qmtwist.agents.lists.manage import action_of
+from qmtwist.agents.lists.moderate import decide
+from qmtwist.cli.chain import say
+from qmtwist.rules.lists.heading import refuse_bounce
+from qmtwist.rules.lists.moderation import parse
+
+from .common import carry_out, enter, take, variable
+
+_NAME = b"ezmlm-moderate"
+
+
+def main(arguments: list[bytes], home: str) -> int:
+    """Do it, and say what became of the message."""
+
+    def work() -> int:
+        line = take(arguments, b"")
+        sender, local = variable(b"SENDER"), variable(b"LOCAL")
+        enter(line.words[0])
+        decision = parse(action_of(os.curdir, local))
+        if decision is None:
+            return 0
+        refuse_bounce(sender)
+        say(b"ezmlm-moderate: info: " + decide(home, os.curdir, decision, int(time.time())).encode())
+        return 99
+
+    return carry_out(_NAME, b"dir", work)
