@@ -66,6 +66,7 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-store": "list.store",
     "ezmlm-moderate": "list.moderate",
     "ezmlm-clean": "list.clean",
+    "ezmlm-gate": "list.gate",
     "forward": "filter.forward",
     "condredirect": "filter.condredirect",
     "bouncesaying": "filter.bouncesaying",

@@ -1,4 +1,4 @@
-"""Messages that wait for a moderator: ezmlm-store, ezmlm-moderate and ezmlm-clean."""
+"""Messages that wait for a moderator: ezmlm-store, ezmlm-gate, ezmlm-moderate and ezmlm-clean."""
 
 from __future__ import annotations
 
@@ -151,6 +151,17 @@ def test_the_moderators_of_another_directory_and_none(place: FilterHome) -> None
     os.unlink(f"{directory(place)}/modpost")
     sent = new(place, "ezmlm-store")
     assert sent is not None and sent.recipients == [b"ann@x.y"]
+
+
+def test_known_senders_need_no_moderator(place: FilterHome) -> None:
+    moderators = {b"tom@x.y", b"eva@x.y"}
+    for words, known, unknown in (((), "ANN@x.y", "no@x.y"), (("mod", "allow"), "tom@x.y", "ann@x.y")):
+        for sender, recipients in ((known, {b"ann@x.y"}), (unknown, moderators), ("odd", moderators)):
+            before = [letter.message for letter in place.queued]
+            ended = place.run("ezmlm-gate", directory(place), *words, text=TEXT + sender.encode(), SENDER=sender)
+            assert ended[0] == 0 and ended[2].startswith(b"ezmlm-gate: info: qp ")
+            (letter,) = [letter for letter in place.queued if letter.message not in before]
+            assert set(letter.recipients) == recipients
 
 
 def test_what_nobody_decides_about_is_removed(place: FilterHome) -> None:

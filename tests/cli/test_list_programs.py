@@ -23,6 +23,7 @@ USAGES = {
     "ezmlm-store": (),
     "ezmlm-moderate": ("-x", "/l"),
     "ezmlm-clean": (),
+    "ezmlm-gate": (),
     "ezmlm-idx": ("-f", "x", "/l"),
     "ezmlm-manage": (),
     "ezmlm-return": ("-q",),
