@@ -204,11 +204,35 @@ def test_a_warning_goes_out_once_and_not_to_who_has_left(place: FilterHome) -> N
     assert os.listdir(bounce) == []
 
 
+def give_away(place: FilterHome) -> None:
+    """The list and where it lies belong to somebody, who may enter what is above."""
+    for top, folders, files in os.walk(place.user):
+        for path in (top, *[f"{top}/{name}" for name in (*folders, *files)]):
+            os.chown(path, 2101, 2102, follow_symlinks=False)
+    for above in Path(place.user).parents:
+        if above.stat().st_uid == 0 and above != Path("/tmp") and above != Path("/"):
+            above.chmod(0o755)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 def test_what_root_does_belongs_to_the_owner_of_the_list(place: FilterHome) -> None:
-    os.chown(directory(place), 2101, 2102)
-    os.chown(f"{directory(place)}/subscribers", 2101, 2102)
-    place.run("ezmlm-sub", directory(place), "joe@x.y")
+    give_away(place)
+    assert place.run("ezmlm-sub", directory(place), "joe@x.y")[0] == 0
     for name in ("subscribers/W", "Log", "lock"):
         status = os.stat(f"{directory(place)}/{name}")
         assert (status.st_uid, status.st_gid) == (2101, 2102), name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+@pytest.mark.parametrize("name", ["lock", "Log", "subscribers/Wn"])
+def test_root_writes_nothing_through_the_links_of_a_list(place: FilterHome, tmp_path: Path, name: str) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("kept\n")
+    precious.chmod(0o600)
+    path = Path(directory(place)) / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(precious)
+    give_away(place)
+    os.chown(precious, 0, 0)
+    place.run("ezmlm-sub", directory(place), "joe@x.y")
+    assert (precious.read_text(), precious.stat().st_uid) == ("kept\n", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from qmtwist.agents.privileges import NotPermitted, become
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.mail.errors import MailError, Permanent, Temporary
@@ -31,7 +32,7 @@ def take(arguments: list[bytes], accepted: bytes, fewest: int = 1) -> Line:
 
 
 def enter(directory: bytes) -> None:
-    """Go to the list's directory.
+    """Go to the list's directory. Root goes on as its owner, who may have put links to anything there.
 
     :raises Permanent: its name could mean another directory tomorrow.
     :raises Temporary: that is not possible now.
@@ -40,8 +41,24 @@ def enter(directory: bytes) -> None:
         raise Permanent("dir must start with slash")
     try:
         os.chdir(directory)
+        become_owner(b".")
     except OSError as error:
         raise Temporary(f"unable to switch to {os.fsdecode(directory)}: {reason(error).decode()}") from error
+
+
+def become_owner(directory: bytes) -> None:
+    """Root becomes the owner of the directory for the rest of this process, unless that is root as well.
+
+    :raises OSError: there is no such directory.
+    :raises Temporary: that is not possible.
+    """
+    if os.geteuid() == 0:
+        owner = os.stat(directory)
+        try:
+            if owner.st_uid != 0:
+                become(owner.st_uid, owner.st_gid)
+        except NotPermitted as error:
+            raise Temporary(f"unable to become the owner of {os.fsdecode(directory)}: {error}") from error
 
 
 def carry_out(name: bytes, usage: bytes, work: Callable[[], int]) -> int:

@@ -37,10 +37,11 @@ from __future__ import annotations
 import os
 
 from qmtwist.cli.options import UsageError
+from qmtwist.mail.errors import suppress
 from qmtwist.rules.lists.newlist import DIRECTORIES, LINKS, MODERATED_DIRECTORIES, MODERATED_LINKS, Plan, check, files
 from qmtwist.store.lists.make import make
 
-from .common import carry_out, take
+from .common import become_owner, carry_out, take
 
 _NAME = b"ezmlm-make"
 _SECRET_BYTES = 32
@@ -67,6 +68,8 @@ def main(arguments: list[bytes], home: str) -> int:
         )
         check(plan)
         os.umask(0o077)
+        with suppress(FileNotFoundError, NotADirectoryError):  # which `make` tells
+            become_owner(os.path.dirname(directory.rstrip(b"/")) or b"/")
         folders, links = (MODERATED_DIRECTORIES, MODERATED_LINKS) if plan.is_moderated else (DIRECTORIES, LINKS)
         make(os.fsdecode(directory), os.fsdecode(dot), folders, files(plan), dict(links))
         return 0

@@ -23,7 +23,6 @@ class Lock:
         """:raises Temporary: the lock cannot be had."""
         try:
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            belong(self._descriptor, os.path.dirname(self._path))
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         except OSError as error:
             self.__exit__()
@@ -41,13 +40,6 @@ def give_up(what: str, error: OSError) -> NoReturn:
     raise Temporary(f"{what}: {reason(error).decode()}") from error
 
 
-def belong(descriptor: int, directory: str) -> None:
-    """What root makes in somebody's list belongs to them: or the list could not be used any more."""
-    if os.geteuid() == 0:
-        status = os.stat(directory or ".")
-        os.fchown(descriptor, status.st_uid, status.st_gid)
-
-
 def rewrite(path: str, temporary: str, data: bytes, mode: int = 0o644) -> None:
     """Give a file a new content in one step; a mode that it has is kept, and `mode` goes through the umask.
 
@@ -58,7 +50,6 @@ def rewrite(path: str, temporary: str, data: bytes, mode: int = 0o644) -> None:
     try:
         with suppress(FileNotFoundError):
             os.fchmod(descriptor, S_IMODE(os.stat(path).st_mode))
-        belong(descriptor, os.path.dirname(path))
         write_all(descriptor, data)
         os.fsync(descriptor)
     finally:

@@ -53,7 +53,3 @@ def _make(
         os.symlink(f"{directory}/{name}", dot + behind)
         made.append(dot + behind)
     sync_directory(os.path.dirname(dot) or ".")
-    if os.geteuid() == 0:  # or whoever's it is meant to be could not use it
-        status = os.stat(os.path.dirname(directory.rstrip("/")))
-        for path in made:
-            os.lchown(path, status.st_uid, status.st_gid)

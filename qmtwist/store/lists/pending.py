@@ -10,7 +10,7 @@ from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 from qmtwist.store.durable import create, sync_directory, unlink_quietly, write_all
 
-from .files import Lock, belong, give_up
+from .files import Lock, give_up
 
 PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
 _FIRST_BYTES = 2000  # of a message, which begins with its Return-Path
@@ -50,7 +50,6 @@ class Pending:
         except OSError as error:
             give_up(f"unable to create {path}", error)
         try:
-            belong(descriptor, os.path.dirname(path))
             for piece in pieces:
                 write_all(descriptor, piece)
             os.fsync(descriptor)

@@ -7,13 +7,12 @@ one subscriber.
 
 from __future__ import annotations
 
-import os
-
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Iterable, Iterator
 from qmtwist.rules.lists.address import FILES, file_of, subscriber
 from qmtwist.store.durable import append
 
-from .files import Lock, belong, give_up, read_if_there, rewrite
+from .files import Lock, give_up, read_if_there, rewrite
 
 Entries = dict[bytes, list[bytes]]  # lower-case address to the entries that are it
 
@@ -65,16 +64,8 @@ class Subscribers:
         lines = b"".join([b"%d %s %s\n" % (now, event, address) for address in addresses])
         if not lines:
             return
-        path = f"{self._directory}/Log"
-        try:
-            append(path, lines)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                belong(descriptor, self._directory)
-            finally:
-                os.close(descriptor)
-        except OSError:
-            pass
+        with suppress(OSError):
+            append(f"{self._directory}/Log", lines)
 
     def _path(self, name: bytes) -> str:
         return f"{self._directory}/subscribers/{name.decode()}"
