@@ -73,7 +73,7 @@ class Directory:
         if account is not None and os.geteuid() == 0:
             with contextlib.suppress(OSError):  # that it is not there is said in a moment
                 os.mkdir(path, 0o700)
-                os.chown(path, account.uid, account.gid)
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)
         with acting_as(account):
             self._log = LogDirectory(path, rotation, _no_processor, patience or ServerPatience(b"qmtwist"))
 

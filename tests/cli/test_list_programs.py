@@ -114,6 +114,15 @@ def test_an_answer_that_cannot_be_queued_is_tried_again_and_nobody_is_lost(place
     assert Path(f"{directory(place)}/Log").read_text().count(" + joe@x.y\n") == 1
 
 
+def test_what_is_answered_seldom_is_tried_again_if_it_could_not_be_queued(place: FilterHome) -> None:
+    place.refuse(53)
+    assert ask(place, "subscribe-ann=x.y")[0] == 111
+    place.refuse(None)
+    for _ in range(2):
+        assert ask(place, "subscribe-ann=x.y")[0] == 0
+    assert [letter.recipients for letter in place.queued if letter.recipients] == [[b"ann@x.y"]]
+
+
 def test_a_cookie_is_for_one_address_and_one_list(place: FilterHome) -> None:
     ask(place, "subscribe")
     (asked,) = place.queued

@@ -101,9 +101,8 @@ def manage(home: str, directory: str, request: Request, is_guarded: bool = False
         incoming = Incoming()
         heading.refuse_loop(incoming.fields, of.mark)
         saying = _carry_out(place, command, request.now)
-        if not _may_answer(place, command, request, saying):
-            return None
-        return _answer(place, of, submission, incoming, command, request, saying)
+        with _Seldom(place, _occasion(command, request, saying), request.now) as may_answer:
+            return _answer(place, of, submission, incoming, command, request, saying) if may_answer else None
 
 
 def _action(inlocal: bytes, local: bytes) -> bytes:
@@ -170,20 +169,33 @@ def _fetch(place: ListDirectory, command: Command) -> _Saying:
         give_up(f"unable to read {path}", error)
 
 
-def _may_answer(place: ListDirectory, command: Command, request: Request, saying: _Saying) -> bool:
-    """Whether the answer goes out; then it is on disk that it has."""
+def _occasion(command: Command, request: Request, saying: _Saying) -> tuple[bytes, int]:
+    """What is answered once in so many seconds; nothing for what is answered always."""
     if not command.verb:
-        return _claim(place, request.sender, request.now, _DAY_S)
+        return request.sender, _DAY_S
     if saying.confirms and command.target.lower() != request.sender.lower():
-        return _claim(place, b"confirm:" + command.target, request.now, _HOUR_S)
-    return True
+        return b"confirm:" + command.target, _HOUR_S
+    return b"", 0
 
 
-def _claim(place: ListDirectory, who: bytes, now: int, period_s: int) -> bool:
-    try:
-        return Answered(f"{place.path}/{_ANSWERED}").claim(who, now, period_s, _DAY_S)
-    except OSError as error:
-        raise Temporary(f"unable to use {_ANSWERED}: {reason(error).decode()}") from error
+class _Seldom:
+    """Whether an answer goes out now; then it is on disk that it has, until it turns out that it has not."""
+
+    def __init__(self, place: ListDirectory, occasion: tuple[bytes, int], now: int) -> None:
+        self._what, self._period_s = occasion
+        self._now = now
+        self._answered = Answered(f"{place.path}/{_ANSWERED}")
+
+    def __enter__(self) -> bool:
+        try:
+            return not self._what or self._answered.claim(self._what, self._now, self._period_s, _DAY_S)
+        except OSError as error:
+            raise Temporary(f"unable to use {_ANSWERED}: {reason(error).decode()}") from error
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None and self._what:
+            with suppress(OSError):  # then it comes when the time is over
+                self._answered.forget(self._what)
 
 
 def _answer(
