@@ -237,6 +237,7 @@ class MailService(Service):
         self._or_refuse(self._open)
 
     def _open(self) -> None:
+        self._listen_to_signals()  # whoever reads the first line of the log may send one
         try:
             self.queue.open(self.local, self.remote)
         except (Temporary, OSError) as error:
@@ -249,15 +250,20 @@ class MailService(Service):
                 self._ports += injection.listen_for_users(self.reactor, self.home, self._injection)
         except OSError as error:  # local programs write queue files then
             self.telemetry.notice("warning", f"unable to open the injection socket: {error}")
+        self._is_open = True
+        self.reactor.callWhenRunning(self.notifier.ready)  # TERM is understood then, too
+
+    def _listen_to_signals(self) -> None:
         reactions: dict[int, Callable[[], None]] = {
             signal.SIGHUP: self.reread,
-            signal.SIGALRM: self.queue.manager.all_due,
+            signal.SIGALRM: self._hurry,
             **self._log.reactions(),
         }
         self._signals = Signals(self.reactor, reactions)
         self._signals.install()
-        self._is_open = True
-        self.reactor.callWhenRunning(self.notifier.ready)  # TERM is understood then, too
+
+    def _hurry(self) -> None:
+        self.queue.manager.all_due()
 
     def _look_at_smtp_files(self) -> None:
         """qmail-smtpd reads its control files for every connection; we look whether they changed, once a second."""

@@ -22,9 +22,10 @@ class Signals:
         self._is_stopping = False
 
     def install(self) -> None:
-        """Start listening."""
+        """Start listening. What comes before the reactor runs is done as soon as it does."""
         for number in self._reactions:
             signal.signal(number, self._caught)
+        self._take_over()
         # The reactor takes TERM and INT for itself when it starts; twistd would then end as if killed by them, and a
         # supervisor could not tell a server that stopped cleanly from one that did not.
         self._reactor.callWhenRunning(self._take_over)

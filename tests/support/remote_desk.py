@@ -95,10 +95,9 @@ class RemoteDesk:
         raise AssertionError("it never came")
 
     async def stop(self) -> None:
-        """As the daemon does: no more orders, then wait."""
+        """As the daemon does: no more orders, then wait until the last report is read."""
         self.channel.finish()
-        await self.until(lambda: self.has_ended)
-        self.channel.close()
+        await self.until(lambda: self.has_ended and not self.channel.is_open)
 
     def _take(self, frame: Frame) -> None:
         self.frames.append(frame)
