@@ -17,6 +17,7 @@ _BLOCK_BYTES = 32
 _ZEROS: tuple[int, ...] = (0,) * 32
 _ROTATIONS = (5, 7, 9, 13) * 3
 _KEY_BYTES = 64  # that BLAKE2b takes
+_PART_BYTES = {b"digest": 1, b"allow": 2, b"deny": 3}  # that its key is shorter
 
 
 def cookie(key: bytes, date: bytes, address: bytes, action: bytes = b"") -> bytes:
@@ -33,6 +34,21 @@ def cookie(key: bytes, date: bytes, address: bytes, action: bytes = b"") -> byte
     for _ in range(4):
         seed = tuple([(word << 8) + byte & _MASK for word, byte in zip(seed, hash32(seed, key), strict=True)])
     return letters(hash32(seed, text))
+
+
+def part_key(key: bytes, part: bytes) -> bytes:
+    """The key for one of the lists of addresses beside the subscribers; that list's confirmations are for no other.
+
+    ezmlm-idx leaves off the last bytes of the key; with a key of ours the part's name stands before the secret.
+
+    >>> part_key(b"secretkey", b"deny"), part_key(b"blake2b 01ef", b"deny"), part_key(b"secretkey", b"")
+    (b'secret', b'blake2b deny 01ef', b'secretkey')
+    """
+    if not part:
+        return key
+    if key.startswith(KEYED):
+        return KEYED + part + b" " + key[len(KEYED) :]
+    return key[: len(key) - _PART_BYTES[part]]
 
 
 def is_cookie(found: bytes, key: bytes, date: bytes, address: bytes, action: bytes) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail.errors import Permanent
-from qmtwist.rules.lists import answer, bounce, command, heading, newlist, posting, subject
+from qmtwist.rules.lists import answer, bounce, command, cookie, heading, newlist, posting, subject
 from qmtwist.rules.lists.texts import TEXTS
 
 CLOTHES = posting.Dress(
@@ -75,8 +75,42 @@ def test_a_trailer_is_put_behind_plain_text_only(head: bytes, has_trailer: bool)
 @given(st.binary(max_size=120), st.binary(max_size=40))
 def test_any_address_is_some_command(action: bytes, sender: bytes) -> None:
     found = command.parse(action, sender)
-    assert found.verb in (b"subscribe", b"unsubscribe", b"get", b"help", b"")
+    assert found.verb in [*b"subscribe unsubscribe query list listn log edit get index info faq help".split(), b""]
+    assert found.part in (b"", *command.PARTS)
     assert bounce.parse(action).kind in (b"bounce", b"warn", b"probe", b"")
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (b"tc.1.x-al=q.r", command.Command(b"subscribe", b"al@q.r", command.Ticket(b"1", b"x", b"t"))),
+        (b"WC.1.x-al=q.r", command.Command(b"unsubscribe", b"al@q.r", command.Ticket(b"1", b"x", b"w"))),
+        (b"allow-subscribe-al=q.r", command.Command(b"subscribe", b"al@q.r", part=b"allow")),
+        (b"Deny-uc.1.x-a=q", command.Command(b"unsubscribe", b"a@q", command.Ticket(b"1", b"x", b"u"), part=b"deny")),
+        (b"digest-log.ann_", command.Command(b"log", b"joe@x.y", part=b"digest", word=b"ann_")),
+        (b"list-mod=x.y", command.Command(b"list", b"mod@x.y")),
+        (b"edit", command.Command(b"edit", b"joe@x.y")),
+        (
+            b"ed.12.sub_ok.cook",
+            command.Command(b"edit", b"joe@x.y", command.Ticket(b"12", b"cook", b"e"), word=b"sub_ok"),
+        ),
+        (b"info-al=q.r", command.Command(b"info", b"joe@x.y")),
+        (b"deny-get.1", command.Command(b"", b"joe@x.y")),
+        (b"deny-deny-list", command.Command(b"", b"joe@x.y")),
+        (b"deny", command.Command(b"", b"joe@x.y")),
+        (b"tc.1-al=q.r", command.Command(b"", b"joe@x.y")),
+        (b"edit.a.b", command.Command(b"", b"joe@x.y")),
+        (b"ed.1.x", command.Command(b"", b"joe@x.y")),
+    ],
+)
+def test_what_an_address_asks_for(action: bytes, expected: command.Command) -> None:
+    assert command.parse(action, b"joe@x.y") == expected
+
+
+@pytest.mark.parametrize("key", [b"secretkey\n", b"blake2b " + b"01" * 32 + b"\n"])
+def test_a_confirmation_for_one_of_the_lists_beside_is_for_no_other(key: bytes) -> None:
+    keys = [cookie.part_key(key, part) for part in (b"", *command.PARTS)]
+    assert len({cookie.cookie(one, b"1", b"joe@x.y", b"s") for one in keys}) == 4
 
 
 @pytest.mark.parametrize(
@@ -153,9 +187,9 @@ def test_subjects_in_any_case() -> None:
 @given(st.binary(max_size=100).filter(lambda text: b"\n" not in text))
 def test_an_answer_has_one_header(target: bytes) -> None:
     letter = answer.Letter(target, b"ezmlm response", 1_800_000_000, 42)
-    made = answer.head(OF, letter, fields(b"Received: x\n y\nTo: z\n\n"), b"\xc3\xa4")
+    made = answer.head(OF, letter, fields(b"Received: x\n y\nCc: z\n\n"), b"\xc3\xa4")
     assert made.count(b"\n\n") == 1 and made.endswith(b"\n\n") and b"charset=utf-8\n" in made
-    assert b"\nReceived: x\n y\nMIME" in made and b"To: z" not in made
+    assert b"\nReceived: x\n y\nMIME" in made and b"Cc: z" not in made
 
 
 def test_a_new_list_names_itself_and_nothing_else() -> None:
