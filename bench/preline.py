@@ -18,7 +18,7 @@ from bench.cli import MESSAGE
 from bench.peers.qmtwist import Qmtwist
 from bench.place import Place, open_place
 from bench.report import Row, median, publish
-from qmtwist.agents.submit import submit
+from qmtwist.agents.submit.submission import submit
 from qmtwist.mail.envelope import Envelope
 
 TARGET = 150.0

@@ -30,7 +30,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from qmtwist.agents.channel import Channel
-from qmtwist.agents.worker import Terms, Worker
+from qmtwist.agents.local.worker import Terms, Worker
 from qmtwist.rules.users import Account
 from qmtwist.wire import spawn
 

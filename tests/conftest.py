@@ -40,11 +40,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 _MASK = os.umask(0o022)
 os.umask(_MASK)
+_PLACE = os.getcwd()
 
 
 def pytest_runtest_teardown() -> None:
-    """Some programs change the umask, which is right for a process of their own; the next test gets ours."""
+    """Some programs change umask and directory, which is right for a process of their own; the next test gets ours."""
     os.umask(_MASK)
+    os.chdir(_PLACE)
 
 
 @pytest.fixture

@@ -50,6 +50,24 @@ def test_modules_import_no_one_who_imports_them() -> None:
     assert circle(graph) == []
 
 
+def test_the_rooms_of_the_agents_import_no_one_who_imports_them() -> None:
+    """What lies in agents/ itself is for all of them, and needs none."""
+    known = {name: path for name, path in modules().items() if name.startswith("qmtwist.agents.")}
+    everything = set(modules())
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        rooms = {agents_room(other) for other in imports(name, path, everything) if other.startswith("qmtwist.agents.")}
+        graph.setdefault(agents_room(name), set()).update(rooms - {agents_room(name)})
+    assert len(graph) > 10
+    assert graph["agents"] == set()
+    assert circle(graph) == []
+
+
+def agents_room(module: str) -> str:
+    parts = module.split(".")
+    return parts[2] if (ROOT / "qmtwist" / "agents" / parts[2]).is_dir() else "agents"
+
+
 @pytest.mark.parametrize("text", ["from . import b", "from .b import x", "from qmtwist.b import x", "import qmtwist.b"])
 def test_an_import_is_seen_however_it_is_written(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.py").write_text(f"if TYPE_CHECKING:\n    {text}\n")

@@ -15,8 +15,8 @@ TOP = Path(__file__).parents[2]
 PLACE = "filter.except_"
 RUN = (
     "import sys; sys.path.append(sys.argv.pop(1)); import atexit, os; from qmtwist.cli import launch\n"
-    "end, os._exit = os._exit, lambda status: (print(sys.modules['qmtwist.agents.condition'].__spec__.loader.__class__"
-    ".__name__, sys.modules['qmtwist.agents'].__path__, flush=True), end(status))\n"
+    "end, os._exit = os._exit, lambda status: (print(sys.modules['qmtwist.agents.filter.condition']"
+    ".__spec__.loader.__class__.__name__, sys.modules['qmtwist.agents'].__path__, flush=True), end(status))\n"
     f"launch.run('except', '/', {PLACE!r})"
 )
 MAKE = (
@@ -87,7 +87,7 @@ def test_a_bundle_that_is_right_is_not_made_again(made: Path) -> None:
     assert make(made) == "[]\n"
 
 
-@pytest.mark.parametrize("changed", ["qmtwist/agents/condition.py", "qmtwist/store/__init__.py"])
+@pytest.mark.parametrize("changed", ["qmtwist/agents/filter/condition.py", "qmtwist/store/__init__.py"])
 def test_a_changed_module_is_imported_and_the_bundle_made_anew(package: Path, changed: str) -> None:
     assert is_used(package)
     with open(package / changed, "a") as stream:
@@ -98,7 +98,7 @@ def test_a_changed_module_is_imported_and_the_bundle_made_anew(package: Path, ch
 
 
 def test_a_module_that_vanished_is_no_longer_taken_from_the_bundle(package: Path) -> None:
-    (package / "qmtwist" / "agents" / "condition.py").unlink()
+    (package / "qmtwist" / "agents" / "filter" / "condition.py").unlink()
     ended = run(package, "false")
     assert "ModuleNotFoundError" in ended.stderr
 
@@ -119,7 +119,7 @@ def test_a_damaged_bundle_and_that_of_another_python_are_ignored(package: Path, 
 
 
 def test_a_bug_shows_its_line(package: Path) -> None:
-    path = package / "qmtwist" / "agents" / "condition.py"
+    path = package / "qmtwist" / "agents" / "filter" / "condition.py"
     path.write_text(path.read_text().replace("    try:\n", "    raise ZeroDivisionError  # here\n    try:\n", 1))
     make(package)
     ended = run(package, "false")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from qmtwist.agents.program import STOPPED, Programs, Ran
+from qmtwist.agents.local.program import STOPPED, Programs, Ran
 from qmtwist.cli.control.launchers import write_launchers
 from qmtwist.cli.filter import preline
 from qmtwist.cli.inside import FIT, Inside

@@ -176,7 +176,8 @@ def test_safecat_that_is_stopped_leaves_nothing(programs: Path, box: Path) -> No
 
 
 def test_safecat_gives_up_after_its_time(box: Path) -> None:
-    code = "import sys; from qmtwist.agents.safecat import *; keep_input(*map(str.encode, sys.argv[1:]), limit_s=1)"
+    code = "import sys; from qmtwist.agents.mailbox.safecat import *; "
+    code += "keep_input(*map(str.encode, sys.argv[1:]), limit_s=1)"
     reading, writing = os.pipe()
     try:
         ended = subprocess.run(

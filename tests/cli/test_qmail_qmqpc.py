@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qmtwist.agents.submit import SubmitResult, submit
+from qmtwist.agents.submit.submission import SubmitResult, submit
 from qmtwist.cli.submit.qmail_qmqpc import is_heard
 from qmtwist.mail.envelope import Envelope
 from tests.support.qmqp_peer import QmqpPeer, nobody

@@ -103,14 +103,14 @@ def test_a_silent_client_is_left_alone(home: StdioHome) -> None:
 
 
 def test_a_session_lasts_an_hour_at_most(home: StdioHome) -> None:
-    home.before = "import qmtwist.agents.packageserver as server; server.SESSION_S = 0.3"
+    home.before = "import qmtwist.agents.submit.packageserver as server; server.SESSION_S = 0.3"
     assert letters(home.talk(package(b"x") + b"5:\nab", WAIT="yes")) == [b"K"]
     assert (home.status, len(home.queued())) == (111, 1)
 
 
 def test_the_hour_does_not_end_while_the_queue_has_the_message(home: StdioHome) -> None:
     home.install('#!/bin/sh\ncat >"$0.message.$$"\ncat <&1 >"$0.envelope.$$"\nsleep 0.5\nexit 0\n')
-    home.before = "import qmtwist.agents.packageserver as server; server.SESSION_S = 0.3"
+    home.before = "import qmtwist.agents.submit.packageserver as server; server.SESSION_S = 0.3"
     said = home.talk(package(b"x"), WAIT="yes")
     assert (letters(said), home.status, len(home.queued())) == ([b"K"], 111, 1)
 

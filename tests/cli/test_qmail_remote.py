@@ -63,7 +63,7 @@ def test_what_is_missing_or_wrong_in_the_home_is_a_deferral(home: Path, tmp_path
 def test_a_bug_delays_the_message_and_is_shown_behind_the_records(home: Path) -> None:
     code = (
         f"import sys; sys.path[:0] = [{TOP!r}]\n"
-        "from qmtwist.agents.remote import Delivery\n"
+        "from qmtwist.agents.remote.deliver import Delivery\n"
         "Delivery.run = lambda self: 1 // 0\n"
         f"from qmtwist.cli.launch import run; run('qmail-remote', {str(home)!r})"
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qmtwist.agents import multilog
+from qmtwist.agents.log import multilog
 from qmtwist.logbook.selection import Rotation, read_script
 from qmtwist.store.logdir import CannotOpen, LogDirectory, Patience
 

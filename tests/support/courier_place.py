@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from qmtwist.agents.local import Courier, Delivery, Ended
+from qmtwist.agents.local.deliver import Courier, Delivery, Ended
 
 MESSAGE = b"From: a@example.com\nSubject: test\n\nHello.\n"
 TOP = b"Return-Path: <s@x>\nDelivered-To: joe@host\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from qmtwist.agents.mailbox import Mailboxes
+from qmtwist.agents.local.mailbox import Mailboxes
 from qmtwist.mail.errors import Permanent, Temporary
 from qmtwist.services.mailboxes import Answer
 from qmtwist.wire import spawn

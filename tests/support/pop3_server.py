@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.protocol import Protocol
 from twisted.internet.stdio import StandardIO
 
-from qmtwist.agents.checkpassword import make_record, run
-from qmtwist.agents.mailbox import Mailboxes
+from qmtwist.agents.local.mailbox import Mailboxes
+from qmtwist.agents.mailbox.checkpassword import make_record, run
 from qmtwist.control.settings import PopSettings
 from qmtwist.mail.errors import Permanent, Temporary
 from qmtwist.services.fdchannel import FdChannel

@@ -1,12 +1,12 @@
-"""A home for agents/remote: how its mail is routed, and one delivery out of it."""
+"""A home for agents/remote/deliver: how its mail is routed, and one delivery out of it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from qmtwist.agents.remote import Delivery, Order
-from qmtwist.agents.remotemessage import Message
+from qmtwist.agents.remote.deliver import Delivery, Order
+from qmtwist.agents.remote.message import Message
 from qmtwist.control.remote import load_remote
 from qmtwist.store.deadhosts import DeadHosts
 from qmtwist.wire.remotereport import Result

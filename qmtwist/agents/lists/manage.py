@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.submit import Submission
+from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.address import is_sendable
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.submit import Submission, SubmitResult
+from qmtwist.agents.submit.submission import Submission, SubmitResult
 from qmtwist.mail.errors import Permanent, Temporary
 from qmtwist.mail.reasons import reason
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.agents.submit import Submission
+from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterable

@@ -37,7 +37,7 @@ from qmtwist.cli.options import Options, UsageError
 from qmtwist.mail.shapes import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qmtwist.agents.forwarding import Setting
+    from qmtwist.agents.alias.forwarding import Setting
 
 NAME = b"dot-forward"
 _USAGE = b"dot-forward: usage: dot-forward [ -nN ] file ..."
@@ -69,7 +69,7 @@ def _is_absent(name: bytes) -> bool:
 
 
 def _obey(files: list[bytes], home: str, is_real: bool) -> int:
-    from qmtwist.agents.forwarding import TEMPORARY, Fatal, Setting
+    from qmtwist.agents.alias.forwarding import TEMPORARY, Fatal, Setting
     from qmtwist.rules.aliaswords import Mistake
 
     try:
@@ -86,7 +86,7 @@ def _obey(files: list[bytes], home: str, is_real: bool) -> int:
 
 def _deliver(files: list[bytes], setting: Setting, is_real: bool) -> int:
     """By the first of the files that says something."""
-    from qmtwist.agents.dotforward import carry_out, read_plan, show
+    from qmtwist.agents.alias.dotforward import carry_out, read_plan, show
 
     for name in files:
         plan = read_plan(name, setting)

@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.fastforward import carry_out, look_up, show
-from qmtwist.agents.forwarding import PERMANENT, TEMPORARY, Fatal, Setting
+from qmtwist.agents.alias.fastforward import carry_out, look_up, show
+from qmtwist.agents.alias.forwarding import PERMANENT, TEMPORARY, Fatal, Setting
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.mail.shapes import Mapping

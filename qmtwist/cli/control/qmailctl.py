@@ -31,8 +31,9 @@ import os
 import subprocess
 import sys
 
-from qmtwist.agents import injection, keepers
-from qmtwist.agents.hurry import NotAllowed, tell
+from qmtwist.agents.submit import injection
+from qmtwist.agents.supervise import keepers
+from qmtwist.agents.supervise.hurry import NotAllowed, tell
 from qmtwist.cli.queue import qmail_qread, qmail_qstat
 from qmtwist.mail.shapes import Callable, Iterator
 from qmtwist.store.deadhosts import DeadHosts

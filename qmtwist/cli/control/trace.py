@@ -50,7 +50,7 @@ def main(arguments: list[bytes], home: str) -> int:
 
 def trace(addresses: Sequence[bytes], home: str, exits: Exits) -> int:
     """Print what becomes of each address; the exit status."""
-    from qmtwist.agents import trace as agent
+    from qmtwist.agents.local import trace as agent
     from qmtwist.control.complaints import Complaints
     from qmtwist.mail.errors import MailError
 

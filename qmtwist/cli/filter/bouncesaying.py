@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.condition import ask
+from qmtwist.agents.filter.condition import ask
 from qmtwist.cli.chain import fatal, say
 from qmtwist.mail.errors import Temporary
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.condition import ask
+from qmtwist.agents.filter.condition import ask
 from qmtwist.cli.chain import fatal, say
 from qmtwist.mail.errors import MailError, Permanent
 
@@ -46,7 +46,7 @@ def _redirect(address: bytes, home: str) -> None:
     :raises OSError: the message cannot be read from its beginning.
     """
     # Most messages are not redirected, and need nothing of this.
-    from qmtwist.agents.requeue import requeue
+    from qmtwist.agents.filter.requeue import requeue
     from qmtwist.mail.envelope import Envelope
 
     for variable in (b"SENDER", b"DTLINE"):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.requeue import requeue
+from qmtwist.agents.filter.requeue import requeue
 from qmtwist.cli.chain import fatal, say
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Permanent

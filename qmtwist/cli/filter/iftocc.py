@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.heading import read_header
+from qmtwist.agents.filter.heading import read_header
 from qmtwist.cli.chain import fatal
 from qmtwist.rules.mentions import is_recipient
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.feeding import feed
+from qmtwist.agents.filter.feeding import feed
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.mail.errors import MailError, Permanent

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.biff import announce
-from qmtwist.agents.heading import read_header
+from qmtwist.agents.filter.biff import announce
+from qmtwist.agents.filter.heading import read_header
 from qmtwist.mail.errors import suppress
 from qmtwist.rules.biff import announcement
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.feeding import feed
+from qmtwist.agents.filter.feeding import feed
 from qmtwist.cli.chain import fatal
 from qmtwist.mail.errors import MailError, Permanent
 from qmtwist.rules.procmail import delivery_code

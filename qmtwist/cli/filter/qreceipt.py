@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.heading import read_header
+from qmtwist.agents.filter.heading import read_header
 from qmtwist.cli.chain import fatal, say
 from qmtwist.rules.receipt import Unparsable, notice
 
@@ -41,7 +41,7 @@ def main(arguments: list[bytes], home: str) -> int:
 
 def _queue(message: bytes, sender: bytes, home: str) -> int:
     # Few messages ask for a notice; the others need nothing of this.
-    from qmtwist.agents.submit import submit
+    from qmtwist.agents.submit.submission import submit
     from qmtwist.mail.envelope import Envelope
 
     text = submit(home, [message], Envelope(b"", (sender,)), os.environb).text

@@ -137,7 +137,7 @@ def _read(arguments: list[bytes]) -> _Call:
 
 
 def _respond(call: _Call, period_s: int | None, home: str) -> int:
-    from qmtwist.agents.vacation import Absence, respond
+    from qmtwist.agents.filter.vacation import Absence, respond
     from qmtwist.control.grammar import read_line
     from qmtwist.rules.vacation import Owner
 

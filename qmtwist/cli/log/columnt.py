@@ -13,7 +13,7 @@ See also: zoverall, matchup
 
 from __future__ import annotations
 
-from qmtwist.agents.loglines import Lines
+from qmtwist.agents.log.lines import Lines
 from qmtwist.cli.chain import fatal
 from qmtwist.logbook.analysis.figures import columns
 from qmtwist.store.durable import write_all

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents import multilog
+from qmtwist.agents.log import multilog
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.logbook.selection import Action, Rotation, Script, bounded_number, bounded_size

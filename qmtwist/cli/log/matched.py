@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.agents.loglines import Lines
+from qmtwist.agents.log.lines import Lines
 from qmtwist.cli.chain import fatal, say
 from qmtwist.logbook.analysis.histories import History, Keep, read
 from qmtwist.mail.shapes import Callable

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.loglines import Lines
+from qmtwist.agents.log.lines import Lines
 from qmtwist.cli.chain import fatal
 from qmtwist.logbook.analysis.matchup import Matchup, matched
 from qmtwist.store.durable import write_all

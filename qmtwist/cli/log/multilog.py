@@ -54,7 +54,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents import multilog
+from qmtwist.agents.log import multilog
 from qmtwist.cli.chain import fatal
 from qmtwist.logbook.selection import read_script
 from qmtwist.store.logdir import CannotOpen, Patience

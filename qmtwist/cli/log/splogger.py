@@ -26,7 +26,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.syslogger import SystemLog
+from qmtwist.agents.log.syslogger import SystemLog
 from qmtwist.cli.chain import fatal
 from qmtwist.logbook import syslog
 

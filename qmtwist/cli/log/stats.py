@@ -33,7 +33,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.logfiles import STANDARD_INPUT, Logs, Unreadable, found_at
+from qmtwist.agents.log.files import STANDARD_INPUT, Logs, Unreadable, found_at
 from qmtwist.cli.chain import fatal, say
 from qmtwist.logbook.analysis.matchup import Matchup
 from qmtwist.logbook.analysis.summary import Summary, Values

@@ -18,7 +18,7 @@ Exit status: 1 wrong name or password; 2 wrong usage; 111 it cannot tell now. Ot
 
 from __future__ import annotations
 
-from qmtwist.agents.authenticate import authenticate
+from qmtwist.agents.mailbox.authenticate import authenticate
 
 
 def main(arguments: list[bytes], home: str) -> int:

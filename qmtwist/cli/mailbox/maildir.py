@@ -10,7 +10,7 @@ Exit status: 0 delivered, for good; 100 wrong usage; 111 trouble, which is said 
 
 from __future__ import annotations
 
-from qmtwist.agents.safecat import keep_input
+from qmtwist.agents.mailbox.safecat import keep_input
 from qmtwist.cli.chain import fatal, say
 from qmtwist.store.refusal import Refused
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.maildirwatch import watch
+from qmtwist.agents.mailbox.maildirwatch import watch
 from qmtwist.cli.chain import fatal
 from qmtwist.store.refusal import Refused
 

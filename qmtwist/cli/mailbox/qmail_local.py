@@ -29,8 +29,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.local import Courier, Delivery, show
-from qmtwist.agents.program import PROGRAM_LIMIT_S, Inside
+from qmtwist.agents.local.deliver import Courier, Delivery, show
+from qmtwist.agents.local.program import PROGRAM_LIMIT_S, Inside
 from qmtwist.control.grammar import read_number
 from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Callable, Mapping, NoReturn

@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.pop3 import Connection, pop3d
+from qmtwist.agents.mailbox.pop3 import Connection, pop3d
 from qmtwist.store.maildrop import NO_MAILDIR
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 
-from qmtwist.agents.pop3 import Connection, popup
+from qmtwist.agents.mailbox.pop3 import Connection, popup
 
 
 def main(arguments: list[bytes], home: str) -> int:

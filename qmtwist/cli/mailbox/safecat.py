@@ -22,7 +22,7 @@ directory itself cannot be synced a file is there that may get lost.
 
 from __future__ import annotations
 
-from qmtwist.agents.safecat import keep_input
+from qmtwist.agents.mailbox.safecat import keep_input
 from qmtwist.cli.chain import fatal, say
 from qmtwist.mail.errors import suppress
 from qmtwist.store.durable import write_all

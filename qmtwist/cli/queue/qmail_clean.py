@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.clean import serve
+from qmtwist.agents.submit.clean import serve
 from qmtwist.store.queue.layout import Layout
 
 

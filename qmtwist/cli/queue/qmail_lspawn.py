@@ -30,7 +30,7 @@ def main(arguments: list[bytes], home: str) -> int:
             return _agent(arguments[1:], home)
         if arguments[:1] == [b"--mailbox"]:
             return _mailbox(arguments[1:], home)
-        from qmtwist.agents.lspawn import serve
+        from qmtwist.agents.local.lspawn import serve
 
         serve(home, arguments[0] if arguments else b"./Mailbox")
     except BrokenPipeError:
@@ -42,7 +42,7 @@ def main(arguments: list[bytes], home: str) -> int:
 
 
 def _agent(words: list[bytes], home: str) -> int:
-    from qmtwist.agents.agent import Options, serve
+    from qmtwist.agents.local.agent import Options, serve
     from qmtwist.cli.inside import Inside, load_programs
 
     given = dict(zip(words[::2], words[1::2], strict=False))
@@ -64,7 +64,7 @@ def _agent(words: list[bytes], home: str) -> int:
 
 
 def _mailbox(words: list[bytes], home: str) -> int:
-    from qmtwist.agents.worker import serve_mailbox
+    from qmtwist.agents.local.worker import serve_mailbox
 
     if len(words) != 1 or not words[0].isdigit():
         write_all(2, _USAGE)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 
-from qmtwist.agents.injection import ask_queue
+from qmtwist.agents.submit.injection import ask_queue
 from qmtwist.store import durable
 from qmtwist.store.queue.browse import paragraph
 from qmtwist.store.queue.layout import Layout

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.injection import ask_queue
+from qmtwist.agents.submit.injection import ask_queue
 from qmtwist.store import durable
 from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.scan import scan_mess, scan_todo

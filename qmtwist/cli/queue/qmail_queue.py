@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.queue import Exit, enqueue
+from qmtwist.agents.submit.queue import Exit, enqueue
 from qmtwist.store.signals import signal
 
 DEATH_S = 86400

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.remote import Delivery, Order, temporary
-from qmtwist.agents.remotemessage import Message
+from qmtwist.agents.remote.deliver import Delivery, Order, temporary
+from qmtwist.agents.remote.message import Message
 from qmtwist.control.complaints import Complaints
 from qmtwist.control.remote import load_remote
 from qmtwist.store.deadhosts import DeadHosts

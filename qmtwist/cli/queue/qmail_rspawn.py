@@ -20,7 +20,7 @@ import pwd
 
 from qmtwist.agents.channel import Channel
 from qmtwist.agents.privileges import NotPermitted, become
-from qmtwist.agents.rspawn import Agent, serve
+from qmtwist.agents.remote.rspawn import Agent, serve
 from qmtwist.mail.errors import suppress
 from qmtwist.store import durable
 from qmtwist.store.deadhosts import DeadHosts

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.logger import start_logger
+from qmtwist.agents.log.logger import start_logger
 
 DEFAULT = b"./Mailbox"
 

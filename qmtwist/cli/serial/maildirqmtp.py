@@ -13,7 +13,7 @@ Exit status: that of maildirserial; 100 wrong arguments.
 
 from __future__ import annotations
 
-from qmtwist.agents.serialclient import send_to
+from qmtwist.agents.serial.client import send_to
 from qmtwist.store.durable import write_all
 
 

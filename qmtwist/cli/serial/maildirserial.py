@@ -25,7 +25,7 @@ to anything three times in a row; 100 wrong arguments, or CLIENT ended with 100.
 
 from __future__ import annotations
 
-from qmtwist.agents.serial import PERMANENT, Options, run
+from qmtwist.agents.serial.maildirserial import PERMANENT, Options, run
 from qmtwist.cli.options import Options as CommandLine
 from qmtwist.cli.options import UsageError
 from qmtwist.store.durable import write_all

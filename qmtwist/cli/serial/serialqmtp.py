@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.serialends import Fatal
-from qmtwist.agents.serialqmtp import SerialQmtp
+from qmtwist.agents.serial.ends import Fatal
+from qmtwist.agents.serial.serialqmtp import SerialQmtp
 from qmtwist.store.durable import write_all
 
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.serialends import Fatal
-from qmtwist.agents.serialsmtp import SerialSmtp
+from qmtwist.agents.serial.ends import Fatal
+from qmtwist.agents.serial.serialsmtp import SerialSmtp
 from qmtwist.store.durable import write_all
 
 

@@ -59,7 +59,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.submit import submit
+from qmtwist.agents.submit.submission import submit
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.control.rewriting import read_rewriting
 from qmtwist.mail.envelope import Envelope

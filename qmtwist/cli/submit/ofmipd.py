@@ -43,8 +43,8 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.smtpstdio import SmtpStdio, Trouble, read_limits
-from qmtwist.agents.submit import Submission
+from qmtwist.agents.submit.smtpstdio import SmtpStdio, Trouble, read_limits
+from qmtwist.agents.submit.submission import Submission
 from qmtwist.control.rewriting import read_rewriting
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Mapping

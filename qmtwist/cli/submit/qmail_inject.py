@@ -30,7 +30,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.submit import Submission as QueueSubmission
+from qmtwist.agents.submit.submission import Submission as QueueSubmission
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.control.hosts import read_hosts
 from qmtwist.mail.address import quote

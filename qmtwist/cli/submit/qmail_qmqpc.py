@@ -53,7 +53,7 @@ from __future__ import annotations
 import os
 import stat
 
-from qmtwist.agents.qmqpc import forward
+from qmtwist.agents.submit.qmqpc import forward
 
 OWN_TEXT = 82
 LISTENER = 6

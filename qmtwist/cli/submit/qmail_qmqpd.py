@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.packageserver import Conversation
+from qmtwist.agents.submit.packageserver import Conversation
 from qmtwist.wire.package import Limits
 from qmtwist.wire.qmqp import QmqpServer
 

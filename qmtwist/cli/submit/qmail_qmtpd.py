@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.packageserver import NO_RESOURCES, QmtpConversation
+from qmtwist.agents.submit.packageserver import NO_RESOURCES, QmtpConversation
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.shapes import Mapping

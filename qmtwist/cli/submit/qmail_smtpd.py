@@ -36,7 +36,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents.smtpstdio import SmtpStdio, Trouble, read_limits
+from qmtwist.agents.submit.smtpstdio import SmtpStdio, Trouble, read_limits
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.errors import Malformed

@@ -145,7 +145,7 @@ def _verify(addresses: tuple[bytes, ...], home: str) -> int:
 
 
 def _flush(words: tuple[bytes, ...], home: str) -> int:
-    from qmtwist.agents.hurry import NotAllowed, hurry
+    from qmtwist.agents.supervise.hurry import NotAllowed, hurry
 
     if words:
         return _fatal(SYSEXITS.usage, b"-q: recipients have nothing to do with it")

@@ -18,7 +18,7 @@ See also: pgrphack
 
 from __future__ import annotations
 
-from qmtwist.agents import foreground
+from qmtwist.agents.supervise import foreground
 from qmtwist.cli.chain import become, fatal, say
 
 NAME = b"fghack"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.proctitle import LastArgument
+from qmtwist.agents.supervise.proctitle import LastArgument
 from qmtwist.cli.chain import fatal
 
 NAME = b"readproctitle"

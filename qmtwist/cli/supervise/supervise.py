@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents import supervise, supervised
+from qmtwist.agents.supervise import supervise, supervised
 from qmtwist.cli.chain import fatal, say
 
 NAME = b"supervise"

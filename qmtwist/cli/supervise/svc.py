@@ -30,7 +30,7 @@ See also: svstat, svok, supervise
 
 from __future__ import annotations
 
-from qmtwist.agents import supervised
+from qmtwist.agents.supervise import supervised
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
 

@@ -13,7 +13,7 @@ See also: svstat, svc, supervise
 
 from __future__ import annotations
 
-from qmtwist.agents import supervised
+from qmtwist.agents.supervise import supervised
 from qmtwist.cli.chain import fatal, say
 
 NAME = b"svok"

@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import time
 
-from qmtwist.agents import svscan
+from qmtwist.agents.supervise import svscan
 from qmtwist.cli.chain import fatal, say
 from qmtwist.store.signals import signal
 

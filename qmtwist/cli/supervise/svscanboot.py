@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents import pathexec, supervised
+from qmtwist.agents import pathexec
+from qmtwist.agents.supervise import supervised
 from qmtwist.cli.chain import fatal
 from qmtwist.mail.errors import suppress
 

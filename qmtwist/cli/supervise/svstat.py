@@ -19,7 +19,7 @@ See also: svc, svok, supervise
 
 from __future__ import annotations
 
-from qmtwist.agents import supervised
+from qmtwist.agents.supervise import supervised
 from qmtwist.cli.chain import fatal
 from qmtwist.store import durable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents.copying import Change
+from qmtwist.agents.tcp.copying import Change
 from qmtwist.cli.chain import fatal
 from qmtwist.store import durable
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from _socket import SHUT_WR
 
-from qmtwist.agents import copying
+from qmtwist.agents.tcp import copying
 from qmtwist.cli.chain import say
 from qmtwist.wire.carriage import AddCr, DelCr
 

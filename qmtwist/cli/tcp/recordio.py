@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.agents import copying
+from qmtwist.agents.tcp import copying
 from qmtwist.cli.chain import fatal, say
 from qmtwist.logbook import recordio
 from qmtwist.mail.errors import suppress

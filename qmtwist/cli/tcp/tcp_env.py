@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 from _socket import socket
 
-from qmtwist.agents import ends
+from qmtwist.agents.tcp import ends
 from qmtwist.cli.chain import become, fatal, say
 from qmtwist.cli.options import Options, UsageError
 
@@ -72,7 +72,7 @@ def _environment(home: str, asks_info: bool, timeout_s: int) -> dict[bytes, byte
         sock.detach()
     known = ends.Known(*_names(home, here))
     if asks_info:
-        from qmtwist.agents import ident
+        from qmtwist.agents.tcp import ident
 
         known = known._replace(remote_info=ident.ask(here, timeout_s))
     return ends.environment(os.environb, here, known)

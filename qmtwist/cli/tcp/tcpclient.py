@@ -32,8 +32,8 @@ from __future__ import annotations
 import os
 from _socket import IPPROTO_TCP, TCP_NODELAY, socket
 
-from qmtwist.agents import dialling, ends, ident
 from qmtwist.agents.dns import Resolver
+from qmtwist.agents.tcp import dialling, ends, ident
 from qmtwist.cli.chain import become, fatal, say
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.control.nameservers import home_name_service

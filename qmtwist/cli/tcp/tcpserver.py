@@ -59,7 +59,7 @@ import os
 import socket
 
 from qmtwist.agents.dns import Resolver
-from qmtwist.agents.tcpserver import SILENT, TERSE, VERBOSE, Server, Settings
+from qmtwist.agents.tcp.tcpserver import SILENT, TERSE, VERBOSE, Server, Settings
 from qmtwist.cli.chain import fatal, say
 from qmtwist.cli.options import Options, UsageError
 from qmtwist.control.nameservers import RESOLV_CONF, home_name_service, name_service

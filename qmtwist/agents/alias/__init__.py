@@ -1,0 +1,1 @@
+"""Deliveries by .forward files and forwarding tables."""

@@ -1,0 +1,1 @@
+"""What the programs of .qmail files do to the message on descriptor 0."""

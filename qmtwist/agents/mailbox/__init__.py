@@ -1,0 +1,1 @@
+"""What reads mailboxes: POP3 on two descriptors, passwords, maildirs watched."""

@@ -1,0 +1,1 @@
+"""One message to other hosts, without a reactor: what qmail-remote and qmail-rspawn do."""

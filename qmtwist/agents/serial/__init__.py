@@ -1,0 +1,1 @@
+"""Maildirs sent down one connection. (serialmail)"""

@@ -1,0 +1,1 @@
+"""Messages into the queue, from programs and from clients on two descriptors."""

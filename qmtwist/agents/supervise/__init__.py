@@ -1,0 +1,1 @@
+"""Programs kept running, and told what to do. (daemontools)"""

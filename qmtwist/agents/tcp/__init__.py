@@ -1,0 +1,1 @@
+"""TCP connections for programs. (ucspi-tcp)"""
