@@ -16,7 +16,13 @@ To leave it:                       <#l#>-unsubscribe@<#h#>
 To read this again:                <#l#>-help@<#h#>
 To get message 123 of the archive: <#l#>-get.123@<#h#>
 Messages 123 to 130 (subscribers): <#l#>-get.123_130@<#h#>
+What belongs to 123 (subscribers): <#l#>-thread.123@<#h#>
 To see which messages there are:   <#l#>-index@<#h#>
+
+If the list makes digests, which are many messages in one:
+
+To get them:                       <#l#>-digest-subscribe@<#h#>
+To get them no more:               <#l#>-digest-unsubscribe@<#h#>
 
 To join or leave with another address than the one you write from, such as
 mary@host.example, put it behind the word, with = in the place of the @:
@@ -112,6 +118,16 @@ list. If you read this, there is nothing that you have to do.
 These messages of the list came back. If they are in the archive, an empty
 message to <#l#>-get.NUMBER@<#h#> gets one of them.
 
+""",
+    "dig-bounce-num": """
+These digests came back. Each number is that of the first message in one. If the
+messages are in the archive, an empty message to
+<#l#>-get.123_145@<#h#> gets messages 123 to 145.
+
+""",
+    "digest": """To get digests of this list:  <#l#>-digest-subscribe@<#h#>
+To get them no more:          <#l#>-digest-unsubscribe@<#h#>
+To write to the list:         <#l#>@<#h#>
 """,
     "bounce-bottom": """
 --- Below this line is what came back to me.
