@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,43 @@ def test_term_interrupts_what_runs_and_fails_what_does_not_any_more() -> None:
     ended = subprocess.run([sys.executable, "-c", code], cwd=check.TOP, capture_output=True, text=True, timeout=50)
     assert ended.returncode == 1
     assert ended.stdout.endswith("\nqmtwist: FAILED: tests, x (not run)\n0 passed, 2 failed\n")
+
+
+BAD_AT_FIRST = """
+import os
+
+import pytest
+
+
+def test_good():
+    pass
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_bad_at_first(number):
+    name = __file__ + str(number)
+    if not os.path.exists(name):
+        open(name, "w").close()
+        raise AssertionError
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "tally"),
+    [
+        (BAD_AT_FIRST, Tally(3, 0, unsteady=2)),
+        (
+            BAD_AT_FIRST + "\n\ndef test_bad():\n    raise AssertionError\n",
+            Tally(1, 3, 0, ("tests",)),
+        ),
+    ],
+)
+def test_what_passes_alone_only_is_told_as_unsteady(
+    text: str, tally: Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_it.py").write_text(text)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", str(tmp_path), "--rootdir", str(tmp_path)]
+    command += ["-c", str(tmp_path / "pytest.ini"), "-o", f"cache_dir={tmp_path}/cache"]
+    assert Lanes([{"tests": command}]).run() == tally
+    assert capfd.readouterr().out.count("/test_it.py::test_bad_at_first[") == 4
