@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from qmtwist.mail.shapes import Iterator
+from qmtwist.rules.lists.entries import index_entry
 from qmtwist.rules.lists.heading import cut
-from qmtwist.rules.lists.posting import index_entry
 from qmtwist.store.lists.archive import index, kept
+from qmtwist.store.lists.directory import ListDirectory
 
 MESSAGES = 100  # in one answer
 _ALL_BYTES = 4 << 20  # of all messages in one answer
@@ -43,8 +44,9 @@ def made_index(directory: str, hundred: int) -> bytes:
     :raises Temporary: one cannot be read.
     """
     entries = []
+    prefix = ListDirectory(directory).optional_line("prefix")
     for number in range(max(hundred * 100, 1), hundred * 100 + 100):
         text = kept(directory, number, _HEADER_BYTES)
         if text is not None:
-            entries.append(index_entry(number, cut(text).fields))
+            entries.append(index_entry(number, cut(text).fields, prefix))
     return b"".join(entries)

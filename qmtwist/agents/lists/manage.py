@@ -21,7 +21,7 @@ from qmtwist.rules.lists import answer, heading
 from qmtwist.rules.lists.address import boxed
 from qmtwist.rules.lists.command import CONFIRM_S, Command, is_valid, parse
 from qmtwist.rules.lists.cookie import cookie
-from qmtwist.rules.lists.posting import shown_index
+from qmtwist.rules.lists.entries import shown_index
 from qmtwist.store.answered import Answered
 from qmtwist.store.durable import read
 from qmtwist.store.lists.archive import kept_path

@@ -6,8 +6,9 @@ from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterable
+from qmtwist.rules.lists.entries import index_entry
 from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop, refuse_stranger
-from qmtwist.rules.lists.posting import Dress, Posting, dress, envelope_sender, index_entry
+from qmtwist.rules.lists.posting import Dress, Posting, dress, envelope_sender
 from qmtwist.store.lists.archive import Keeping
 from qmtwist.store.lists.directory import ListDirectory, Number
 from qmtwist.store.lists.files import Lock
@@ -80,7 +81,7 @@ def _post(
         if keeping:
             keeping.complete()
             if place.has("indexed"):
-                keeping.note(index_entry(last, incoming.fields))
+                keeping.note(index_entry(last, incoming.fields, clothes.prefix))
         place.set_number(Number(last, old.size + (size + 128 >> 8)))
         try:
             recipients = tuple(Subscribers(place.path))

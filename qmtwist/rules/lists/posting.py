@@ -1,6 +1,6 @@
 """What a posting looks like: the fields that a list adds and takes away, the prefix of its subject, its trailer.
 
-A list's files `prefix`, `text/trailer` and `indexed` are those of ezmlm-idx.
+A list's files `prefix` and `text/trailer` are those of ezmlm-idx.
 """
 
 from __future__ import annotations
@@ -9,12 +9,7 @@ from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import NamedTuple
 
 from .author import in_name_of_list
-from .cookie import hash32, letters
 from .heading import value
-
-_NO_SEED = (0,) * 32
-_REPLIES = (b"re:", b"aw:", b"sv:", b"fw:", b"fwd:", b"antw:")
-_SHOWN_BYTES = 500  # of a subject or an author in the index
 
 
 class Dress(NamedTuple):
@@ -85,65 +80,3 @@ def _takes_trailer(fields: list[Field]) -> bool:
     kind = values.get(b"content-type", b"text/plain")
     encoding = values.get(b"content-transfer-encoding", b"")
     return kind.startswith(b"text/plain") and encoding in (b"", b"7bit", b"8bit")
-
-
-def index_entry(number: int, fields: list[Field]) -> bytes:
-    r"""The two lines of a message in archive/N/index.
-
-    >>> index_entry(5, [Field(b"subject", b"Subject: Re: Hello World\n"), Field(b"from", b"From: Joe <joe@x.y>\n")])
-    b'5: ooglnecamlenokomobla Re: Hello World\n\t;bkdbcdokjldkgbbhholg Joe\n'
-    """
-    subject, author = (_first(fields, name) for name in (b"subject", b"from"))
-    key, person = text_hash(bare_subject(subject)), text_hash(_author_key(author))
-    return b"%d: %s %s\n\t;%s %s\n" % (number, key, subject[:_SHOWN_BYTES], person, _author(author)[:_SHOWN_BYTES])
-
-
-def shown_index(index: bytes) -> bytes:
-    r"""An index as people read it: without the hashes.
-
-    >>> shown_index(b'5: ooglnecamlenokomobla Re: Hello World\n\t;bkdbcdokjldkgbbhholg Joe\n')
-    b'5: Re: Hello World\n\tJoe\n'
-    """
-    shown = []
-    for line in index.split(b"\n")[:-1]:
-        if line[:1] == b"\t":
-            shown.append(b"\t" + line.partition(b";")[2].partition(b" ")[2])
-        else:
-            number, _, rest = line.partition(b" ")
-            shown.append(number + b" " + rest.partition(b" ")[2])
-    return b"".join([line + b"\n" for line in shown])
-
-
-def text_hash(text: bytes) -> bytes:
-    """Twenty letters for a text, in which case and blanks do not count."""
-    return letters(hash32(_NO_SEED, text.lower().replace(b" ", b"").replace(b"\t", b"")))
-
-
-def bare_subject(subject: bytes) -> bytes:
-    """A subject without what says that it is an answer.
-
-    >>> bare_subject(b"Re: RE: Fwd: hello")
-    b'hello'
-    """
-    text = subject.strip()
-    while (word := text.lower()).startswith(_REPLIES):
-        text = text[next(len(start) for start in _REPLIES if word.startswith(start)) :].lstrip()
-    return text
-
-
-def _first(fields: list[Field], name: bytes) -> bytes:
-    return next((value(field) for field in fields if field.name == name), b"")
-
-
-def _author_key(author: bytes) -> bytes:
-    """From the bracket of the address, which counts, to the other, which does not."""
-    at = author.find(b"@")
-    if at < 0:
-        return author
-    start = max(author.rfind(b"<", 0, at), author.rfind(b" ", 0, at) + 1, 0)
-    return author[start:].split(b">")[0].split(b" ")[0]
-
-
-def _author(author: bytes) -> bytes:
-    name, bracket, _ = author.partition(b"<")
-    return (name.strip().strip(b'"') or author) if bracket else author
