@@ -86,3 +86,8 @@ LIST_KINDS = frozenset(
         Kind.CLIENTS,
     }
 )
+
+
+def number(name: str, default: int, reader: str, purpose: str, field: str, minimum: int = 1) -> Row:
+    """A file with a number of ours."""
+    return Row(name, Kind.NUMBER, default, reader, purpose, field, minimum=minimum)

@@ -1,25 +1,30 @@
 """Every control file: one row each, from which loading, qmail-showctl and docs/reference/control.md follow.
 
-An option is a row in `classic` or `ours` and, where the daemon uses it, a typed field in `settings`.
+An option is a row in `classic`, `connections`, `outgoing` or `ours` and, where the daemon uses it, a typed field in
+`settings`.
 """
 
 from __future__ import annotations
 
 from .classic import CLASSIC, CONVENTIONAL
-from .ours import LOOPBACK_POP3, LOOPBACK_SMTP, OURS, PUBLIC_POP3, PUBLIC_SMTP
+from .connections import CONNECTIONS, LOOPBACK_POP3, LOOPBACK_SMTP, PUBLIC_POP3, PUBLIC_SMTP
+from .ours import OURS
+from .outgoing import OUTGOING
 from .row import Row
 
 __all__ = [
     "CLASSIC",
+    "CONNECTIONS",
     "CONVENTIONAL",
     "GENERATED",
     "LOOPBACK_POP3",
     "LOOPBACK_SMTP",
     "OURS",
+    "OUTGOING",
     "PUBLIC_POP3",
     "PUBLIC_SMTP",
     "ROWS",
 ]
 
-ROWS: dict[str, Row] = {row.name: row for row in (*CLASSIC, *CONVENTIONAL, *OURS)}
+ROWS: dict[str, Row] = {row.name: row for row in (*CLASSIC, *CONVENTIONAL, *CONNECTIONS, *OUTGOING, *OURS)}
 GENERATED = ("morercpthosts.cdb",)  # made by a program from another control file; nobody edits them
