@@ -17,7 +17,7 @@ from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress
 from qmtwist.mail.header import Field
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import NamedTuple
-from qmtwist.rules.lists import answer, heading
+from qmtwist.rules.lists import answer, heading, oneclick
 from qmtwist.rules.lists.address import boxed
 from qmtwist.rules.lists.command import CONFIRM_S, Command, is_valid, parse
 from qmtwist.rules.lists.cookie import cookie
@@ -31,6 +31,7 @@ from qmtwist.store.lists.subscribers import Subscribers
 
 from .fetch import index_of, messages
 from .incoming import Incoming
+from .oneclick import leave
 from .queueing import accepted, begin
 
 _DAY_S, _HOUR_S = 86400, 3600
@@ -89,9 +90,12 @@ def manage(home: str, directory: str, request: Request, is_guarded: bool = False
     heading.refuse_bounce(request.sender)
     heading.refuse_nameless(request.sender)
     place = ListDirectory(directory)
-    command = parse(_action(place.line("inlocal"), request.local), request.sender)
+    action = _action(place.line("inlocal"), request.local)
+    command = parse(action, request.sender)
     if not place.has("public"):
         raise Permanent("Sorry, I've been told to reject all requests", "5.7.2")
+    if (click := oneclick.parse(action)) is not None:
+        return leave(home, place, click, request.sender, request.now)
     if not is_sendable(request.sender) or not is_sendable(command.target):
         raise Permanent("I do not write to such addresses", "5.1.3")
     if _is_for_subscribers(command, is_guarded) and not _is_subscriber(place, request.sender):

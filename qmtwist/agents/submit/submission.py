@@ -73,6 +73,11 @@ class Submission:
         _close(theirs)
         self._message, self._envelope, self._text = ours
 
+    @property
+    def is_handed(self) -> bool:
+        """Whether it goes to the running server of this home, which has our queue; not to a program of somebody's."""
+        return self._handing is not None
+
     def write(self, data: bytes) -> None:
         """The next bytes of the message. Trouble shows in the result of `finish`."""
         if self._handing is not None:

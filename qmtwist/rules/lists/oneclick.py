@@ -12,16 +12,19 @@ from _blake2 import blake2b
 from _operator import _compare_digest
 
 from qmtwist.mail.errors import Malformed
+from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import NamedTuple
 
 from .address import boxed, unboxed
 from .cookie import LENGTH, letters
+from .heading import cut
 
 MARK = b"X-Qmtwist-One-Click: "
 VERB = b"uo"
 START_BYTES = 1024  # of a queued message, in which its mark is
 BODY = b"List-Unsubscribe=One-Click"
 SECRET_BYTES = 32
+_MARK_NAME, _UNSUBSCRIBE, _POST = b"x-qmtwist-one-click", b"list-unsubscribe", b"list-unsubscribe-post"
 _KEY_BYTES = 64
 _KEY_LETTERS = frozenset(b"0123456789abcdef")
 _QUEUED = b"Received: (qmail "
@@ -69,6 +72,27 @@ def mark(secret: bytes, number: int) -> bytes:
 def cookie(key: bytes, address: bytes) -> bytes:
     """Twenty letters that go to whoever gets the posting at this address, whatever its case."""
     return letters(blake2b(b"unsubscribe " + address.lower(), key=key, digest_size=LENGTH).digest())
+
+
+def not_personal(fields: list[Field]) -> list[Field]:
+    """The fields of a message to a list without those that were for one recipient alone: the list itself, perhaps,
+    which everybody could take off its parent list.
+    """
+    names = [field.name for field in fields]
+    personal = [_MARK_NAME, _POST]
+    if _POST in names:
+        personal.append(_UNSUBSCRIBE)
+    return [field for field in fields if field.name not in personal]
+
+
+def without_unsubscribe(add: bytes) -> bytes:
+    r"""Lines of a header without List-Unsubscribe: recipients get their own.
+
+    >>> without_unsubscribe(b"A: b\nList-Unsubscribe: <x>,\n\t<y>\nC: d\n")
+    b'A: b\nC: d\n'
+    """
+    fields = cut(add).fields
+    return b"".join([field.raw for field in fields if field.name not in (_UNSUBSCRIBE, _POST)])
 
 
 def find(start: bytes) -> Marked | None:

@@ -10,6 +10,7 @@ from qmtwist.mail.shapes import NamedTuple
 
 from .author import in_name_of_list
 from .heading import value
+from .oneclick import not_personal
 
 
 class Dress(NamedTuple):
@@ -50,7 +51,7 @@ def dress(fields: list[Field], sender: bytes, clothes: Dress, is_hidden: bool = 
     """The header of a message as it goes out, with `is_hidden` in the name of the list, and as it is kept."""
     first = b"Mailing-List: %s\n" % clothes.mailinglist if clothes.mailinglist else b""
     mark = b"Delivered-To: %s\n" % clothes.mark
-    kept = [field for field in fields if field.name not in clothes.remove]
+    kept = [field for field in not_personal(fields) if field.name not in clothes.remove]
     body = b"".join([field.raw for field in kept])
     if is_hidden and any(field.name == b"from" for field in kept):
         has_reply_to = b"\nreply-to:" in b"\n" + clothes.add.lower()
