@@ -6,7 +6,7 @@ and what a Received field says before its date do not matter. A date without a z
 
 from __future__ import annotations
 
-from .addresslist import ATOM, COLON, LIMIT_TOKENS, Token, tokenize
+from .addresstokens import ATOM, COLON, LIMIT_TOKENS, Token, tokenize
 from .shapes import NamedTuple
 
 TEXT_BYTES = 65536  # of a field that are looked at, from its end: a date is the last thing in it

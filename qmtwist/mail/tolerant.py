@@ -18,7 +18,7 @@ Time and memory are proportional to the text.
 from __future__ import annotations
 
 from .address import needs_quoting
-from .addresslist import (
+from .addresstokens import (
     AT,
     COLON,
     COMMA,

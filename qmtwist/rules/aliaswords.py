@@ -6,20 +6,8 @@ r"""What the words of .forward files, alias tables and mailing lists mean. (dot-
 
 from __future__ import annotations
 
-from qmtwist.mail.addresslist import (
-    AT,
-    ATOM,
-    COLON,
-    COMMA,
-    LEFT,
-    LITERAL,
-    QUOTED,
-    RIGHT,
-    Token,
-    loose_addresses,
-    tokenize,
-    unquote,
-)
+from qmtwist.mail.addresslist import loose_addresses
+from qmtwist.mail.addresstokens import AT, ATOM, COLON, COMMA, LEFT, LITERAL, QUOTED, RIGHT, Token, tokenize, unquote
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterator, NamedTuple
 

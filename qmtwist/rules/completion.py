@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qmtwist.mail.address import quote
-from qmtwist.mail.addresslist import AT, ATOM, COLON, DOT, LITERAL, Token, tokenize, unquote
+from qmtwist.mail.addresstokens import AT, ATOM, COLON, DOT, LITERAL, Token, tokenize, unquote
 from qmtwist.mail.errors import Malformed, Permanent
 from qmtwist.mail.shapes import NamedTuple
 

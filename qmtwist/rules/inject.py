@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qmtwist.mail.address import is_sendable, needs_quoting, quote
-from qmtwist.mail.addresslist import (
+from qmtwist.mail.addresslist import Rewrite, rewrite_list
+from qmtwist.mail.addresstokens import (
     AT,
     ATOM,
     COLON,
@@ -13,11 +14,9 @@ from qmtwist.mail.addresslist import (
     LITERAL,
     QUOTED,
     RIGHT,
-    Rewrite,
     Token,
     TooLong,
     format_tokens,
-    rewrite_list,
     tokenize,
     unquote,
 )

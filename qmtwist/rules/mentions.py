@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.addresslist import (
-    COLON,
-    COMMA,
-    COMMENT,
-    LEFT,
-    RIGHT,
-    SEMICOLON,
-    WORDS,
-    Token,
-    tokenize,
-    unquote,
-)
+from qmtwist.mail.addresstokens import COLON, COMMA, COMMENT, LEFT, RIGHT, SEMICOLON, WORDS, Token, tokenize, unquote
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import Collection, Iterable, Iterator
 

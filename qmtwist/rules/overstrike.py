@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.addresslist import TooLong
+from qmtwist.mail.addresstokens import TooLong
 from qmtwist.mail.datetext import parse
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import Callable

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qmtwist.mail.address import is_sendable, quote
-from qmtwist.mail.addresslist import addresses, tokenize, unquote
+from qmtwist.mail.addresslist import addresses
+from qmtwist.mail.addresstokens import tokenize, unquote
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import Iterable

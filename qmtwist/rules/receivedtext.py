@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.addresslist import COMMENT, LITERAL, QUOTED, SEMICOLON, WORDS
+from qmtwist.mail.addresstokens import COMMENT, LITERAL, QUOTED, SEMICOLON, WORDS
 from qmtwist.mail.datetext import parse
 from qmtwist.mail.shapes import Callable, Enum
 from qmtwist.mail.tolerant import BLANK, verbatim_tokens

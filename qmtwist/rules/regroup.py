@@ -7,7 +7,7 @@ their order. Address fields are read tolerantly: nothing is refused because of w
 from __future__ import annotations
 
 from qmtwist.mail.address import is_sendable
-from qmtwist.mail.addresslist import LIMIT_TOKENS, TooLong
+from qmtwist.mail.addresstokens import LIMIT_TOKENS, TooLong
 from qmtwist.mail.date import civil
 from qmtwist.mail.datetext import Moment, parse
 from qmtwist.mail.encodedword import encoded_words, must_be_encoded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qmtwist.mail.address import is_sendable, split
-from qmtwist.mail.addresslist import COMMENT, tokenize, unquote
+from qmtwist.mail.addresstokens import COMMENT, tokenize, unquote
 from qmtwist.mail.header import MBOX_NAME, Field
 from qmtwist.mail.shapes import Iterable, NamedTuple, Sequence
 

@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail import addresslist
-from qmtwist.mail.addresslist import (
-    ATOM,
-    COMMENT,
-    LITERAL,
-    QUOTED,
-    Token,
-    TooLong,
-    format_tokens,
-    loose_addresses,
-    rewrite_list,
-    tokenize,
-    unquote,
-)
+from qmtwist.mail.addresslist import loose_addresses, rewrite_list
+from qmtwist.mail.addresstokens import ATOM, COMMENT, LITERAL, QUOTED, Token, TooLong, format_tokens, tokenize, unquote
 from qmtwist.mail.errors import Malformed
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.mail.addresslist import ATOM, tokenize
+from qmtwist.mail.addresstokens import ATOM, tokenize
 from qmtwist.mail.encodedword import encoded_words, must_be_encoded
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.mail.addresslist import TooLong
+from qmtwist.mail.addresstokens import TooLong
 from qmtwist.mail.header import Field
 from qmtwist.mail.tolerant import Member, format_member, format_members, read_members, unfolded
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmtwist.mail.addresslist import format_tokens, rewrite_list, tokenize, unquote
+from qmtwist.mail.addresslist import rewrite_list
+from qmtwist.mail.addresstokens import format_tokens, tokenize, unquote
 from qmtwist.rules.completion import Hosts, Rewriter, Unparsable
 
 HOSTS = Hosts(b"def.example", b"example.org", b"plus.example", b"id.example")

@@ -8,7 +8,8 @@ first record on the way up from the domain counts: that needs no list of public 
 from __future__ import annotations
 
 from qmtwist.mail.address import quote
-from qmtwist.mail.addresslist import addresses, tokenize, unquote
+from qmtwist.mail.addresslist import addresses
+from qmtwist.mail.addresstokens import tokenize, unquote
 from qmtwist.mail.dns import Answer, Kind, Question, Status
 from qmtwist.mail.encodedword import encoded_words, must_be_encoded
 from qmtwist.mail.errors import Malformed
