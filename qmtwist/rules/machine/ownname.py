@@ -7,8 +7,7 @@ mail for rubbish; and mail for the name must find its way to us.
 from __future__ import annotations
 
 from qmtwist.mail.dns import Answer, Kind, Question, Status
-from qmtwist.mail.shapes import Generator, NamedTuple
-from qmtwist.wire.reverse import pointer_question
+from qmtwist.mail.shapes import Callable, Generator, NamedTuple
 
 # RFC 6761 §6, RFC 6762 §3, RFC 8375, RFC 9476: nobody has these in DNS
 SPECIAL = ("test", "example", "invalid", "localhost", "local", "internal", "alt", "home.arpa")
@@ -33,6 +32,7 @@ class Host(NamedTuple):
     own: tuple[str, ...]  # all its addresses, in their usual form
     public: tuple[str, ...]  # those that others can reach; none: it is behind a translator of addresses
     takes_mail: bool  # whether mail for the name is to come here: the name is local, and others can connect
+    pointer: Callable[[str], Question]  # what to ask for the name of an address (wire/reverse.py)
 
     def is_here(self, address: str) -> bool:
         """Whether who connects to this address comes here, as far as we can know."""
@@ -114,7 +114,7 @@ def _exchangers(
 
 def _pointers(host: Host, addresses: list[str]) -> Generator[tuple[Question, ...], tuple[Answer, ...], list[Finding]]:
     """Whether every address has a name that has this address: what many receivers ask for. (RFC 1912 §2.1)"""
-    questions = tuple(pointer_question(address) for address in addresses)
+    questions = tuple(host.pointer(address) for address in addresses)
     answers = (yield questions) if questions else ()
     findings = []
     named: list[tuple[str, bytes, Question]] = []

@@ -6,10 +6,11 @@ import pytest
 
 from qmtwist.mail.dns import TROUBLE, Answer, Kind, Question, Status
 from qmtwist.rules.machine.ownname import Finding, Host, examine, is_special
+from qmtwist.wire.reverse import pointer_question
 
 NAME = "mail.heaven.af.mil"
 US, THEM, SIX = "192.0.2.1", "192.0.2.99", "2001:db8::1"
-HOST = Host(NAME, ("127.0.0.1", US, SIX), (US, SIX), takes_mail=True)
+HOST = Host(NAME, ("127.0.0.1", US, SIX), (US, SIX), takes_mail=True, pointer=pointer_question)
 REVERSE = b"1.2.0.192.in-addr.arpa"
 Zone = dict[tuple[bytes, str], tuple[object, ...] | Answer]
 GOOD: Zone = {(NAME.encode(), Kind.A): (US,), (REVERSE, Kind.PTR): (NAME.encode(),)}
