@@ -36,8 +36,9 @@ def listing(
 def message_number(paragraph: bytes) -> int:
     r"""The number of the message that a paragraph is about.
 
+    :raises ValueError: it is no such paragraph.
+
     >>> message_number(b"9 Sep 2001 01:46:40 GMT  #49  120  <s@x> \n")
     49
-    :raises ValueError: it is no such paragraph.
     """
     return int(paragraph[paragraph.index(b"#") + 1 :].split(b" ", 1)[0])
