@@ -63,6 +63,7 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-make": "list.make",
     "ezmlm-get": "list.get",
     "ezmlm-idx": "list.idx",
+    "ezmlm-archive": "list.archive",
     "ezmlm-store": "list.store",
     "ezmlm-moderate": "list.moderate",
     "ezmlm-clean": "list.clean",
