@@ -2,61 +2,36 @@
 
 A stranger can make a list write to people who have asked for nothing: whoever forges a sender, or names another's
 address. So what nobody understands is answered only to subscribers, and once a day, and so much of the archive at once
-goes to nobody else; a confirmation that somebody else
-asked for is sent once an hour, with little of their message; everything else goes to the sender.
+goes to nobody else; a confirmation that somebody else asked for is sent once an hour, with little of their message;
+what is for moderators goes to the address of one that the list has; everything else goes to the sender.
 """
 
 from __future__ import annotations
 
-import os
-
-from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.address import is_sendable
-from qmtwist.mail.envelope import Envelope
-from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress
-from qmtwist.mail.header import Field
-from qmtwist.mail.reasons import reason
-from qmtwist.mail.shapes import NamedTuple
+from qmtwist.mail.errors import Malformed, Permanent, suppress
 from qmtwist.rules.lists import answer, heading, oneclick
-from qmtwist.rules.lists.address import boxed
-from qmtwist.rules.lists.command import CONFIRM_S, Command, is_valid, parse
-from qmtwist.rules.lists.cookie import cookie
+from qmtwist.rules.lists.administration import Wishes
+from qmtwist.rules.lists.command import Command, parse
 from qmtwist.rules.lists.entries import shown_index
-from qmtwist.store.answered import Answered
 from qmtwist.store.durable import read
 from qmtwist.store.lists.archive import kept_path
 from qmtwist.store.lists.directory import ListDirectory
 from qmtwist.store.lists.files import give_up
 from qmtwist.store.lists.subscribers import Subscribers
 
+from .administer import administer, inform, understood
 from .fetch import index_of, messages
 from .incoming import Incoming
+from .joining import change
+from .moderators import Moderators
 from .oneclick import leave
-from .queueing import accepted, begin
+from .queueing import begin
+from .replying import reply
+from .saying import Desk, Request, Saying
+from .seldom import Seldom, occasion
 
-_DAY_S, _HOUR_S = 86400, 3600
-_ANSWERED = "answered"  # who has had an answer, as vacation notes it
-
-
-class Request(NamedTuple):
-    """Who wrote, and to which address."""
-
-    sender: bytes
-    local: bytes
-    now: int
-
-
-class _Saying(NamedTuple):
-    """What an answer says: a text by its name, or one that is made."""
-
-    text: str
-    subject: bytes = b"ezmlm response"
-    confirms: bytes = b""  # `sc` or `uc`: a new confirmation is asked for
-    body: bytes | None = None
-    is_personal: bool = True
-    messages: tuple[bytes, ...] = ()
-
-
+_USUAL = Wishes()
 ARCHIVE = (b"get", b"index")
 """The commands that change nothing and are for the archive."""
 
@@ -79,7 +54,9 @@ def is_for_archive(directory: str, request: Request) -> bool:
     return parse(action_of(directory, request.local), request.sender).verb in ARCHIVE
 
 
-def manage(home: str, directory: str, request: Request, is_guarded: bool = False) -> int | None:
+def manage(
+    home: str, directory: str, request: Request, is_guarded: bool = False, wishes: Wishes = _USUAL
+) -> int | None:
     """Do what is asked, and answer; the number behind `qp`, or None if there is no answer.
 
     With `is_guarded` the archive is for subscribers only.
@@ -91,22 +68,31 @@ def manage(home: str, directory: str, request: Request, is_guarded: bool = False
     heading.refuse_nameless(request.sender)
     place = ListDirectory(directory)
     action = _action(place.line("inlocal"), request.local)
-    command = parse(action, request.sender)
-    if not place.has("public"):
+    desk = _desk(place, parse(action, request.sender), request, wishes)
+    if not place.has("public") and desk.command.verb != b"help" and not desk.is_administrator():
         raise Permanent("Sorry, I've been told to reject all requests", "5.7.2")
     if (click := oneclick.parse(action)) is not None:
         return leave(home, place, click, request.sender, request.now)
-    if not is_sendable(request.sender) or not is_sendable(command.target):
+    if not is_sendable(request.sender) or not is_sendable(desk.command.target):
         raise Permanent("I do not write to such addresses", "5.1.3")
-    if _is_for_subscribers(command, is_guarded) and not _is_subscriber(place, request.sender):
+    desk = desk._replace(command=understood(desk))
+    if _is_for_subscribers(desk.command, is_guarded) and not _is_subscriber(place, request.sender):
         return None
-    of = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
     with begin(home) as submission:
         incoming = Incoming()
-        heading.refuse_loop(incoming.fields, of.mark)
-        saying = _carry_out(place, command, request.now)
-        with _Seldom(place, _occasion(command, request, saying), request.now) as may_answer:
-            return _answer(place, of, submission, incoming, command, request, saying) if may_answer else None
+        heading.refuse_loop(incoming.fields, desk.of.mark)
+        saying = _carry_out(desk, incoming)
+        if saying is None:
+            return None
+        with Seldom(place, occasion(desk, saying), request.now) as may_answer:
+            return reply(desk, submission, incoming, saying) if may_answer else None
+
+
+def _desk(place: ListDirectory, command: Command, request: Request, wishes: Wishes) -> Desk:
+    """The desk for a command; a list of addresses beside the list has a name of its own."""
+    local = place.line("outlocal") + (b"-" + command.part if command.part else b"")
+    of = answer.List(local, place.line("outhost"), place.line("mailinglist"))
+    return Desk(place, of, command, request, wishes, Moderators(place))
 
 
 def _action(inlocal: bytes, local: bytes) -> bytes:
@@ -128,110 +114,31 @@ def _is_subscriber(place: ListDirectory, sender: bytes) -> bool:
     return False
 
 
-def _carry_out(place: ListDirectory, command: Command, now: int) -> _Saying:
+def _carry_out(desk: Desk, incoming: Incoming) -> Saying | None:
+    command = desk.command
     if command.verb in ARCHIVE:
-        return _fetch(place, command)
-    if not command.target or command.verb not in (b"subscribe", b"unsubscribe"):
-        return _Saying("help", is_personal=False)
-    is_joining = command.verb == b"subscribe"
-    letter, short = (b"s", "sub") if is_joining else (b"u", "unsub")
-    confirms = letter + b"c"
-    if command.ticket is None:
-        word = b"subscribe to " if is_joining else b"unsubscribe from "
-        return _Saying(short + "-confirm", b"confirm " + word + _name(place), confirms)
-    if not is_valid(command.ticket, place.key(), command.target, letter, now, CONFIRM_S):
-        word = b"subscribe to " if is_joining else b"unsubscribe from "
-        return _Saying(short + "-bad", b"confirm " + word + _name(place), confirms)
-    people = Subscribers(place.path)
-    changed = people.add([command.target]) if is_joining else people.remove([command.target])
-    people.note(b"+" if is_joining else b"-", changed, now)
-    if not changed:
-        return _Saying(short + "-nop")
-    return _Saying(short + "-ok", (b"WELCOME to " if is_joining else b"GOODBYE from ") + _name(place))
+        return _fetch(desk.place, command)
+    if command.verb in (b"subscribe", b"unsubscribe"):
+        return change(desk)
+    if command.verb in (b"list", b"listn", b"log", b"edit"):
+        return administer(desk, incoming)
+    return inform(desk)
 
 
-def _name(place: ListDirectory) -> bytes:
-    return place.line("outlocal") + b"@" + place.line("outhost")
-
-
-def _fetch(place: ListDirectory, command: Command) -> _Saying:
+def _fetch(place: ListDirectory, command: Command) -> Saying:
     """:raises Temporary: it is there, and cannot be read."""
     last = place.number().last
     number = command.number
     if command.verb == b"index":
         lines = shown_index(index_of(place.path, (last if number < 0 else number) // 100)) if number <= last else b""
-        return _Saying("", body=lines) if lines else _Saying("get-bad")
+        return Saying(body=lines) if lines else Saying(("get-bad",))
     if command.last:
         found = tuple(messages(place.path, max(number, 1), min(command.last, last)))
-        return _Saying("", body=b"", messages=found) if found else _Saying("get-bad")
+        return Saying(messages=found) if found else Saying(("get-bad",))
     path = kept_path(place.path, number) if 0 < number <= last else None
     if path is None:
-        return _Saying("get-bad")
+        return Saying(("get-bad",))
     try:
-        return _Saying("", body=answer.quoted(read(path)))
+        return Saying(body=answer.quoted(read(path)))
     except OSError as error:
         give_up(f"unable to read {path}", error)
-
-
-def _occasion(command: Command, request: Request, saying: _Saying) -> tuple[bytes, int]:
-    """What is answered once in so many seconds; nothing for what is answered always."""
-    if not command.verb:
-        return request.sender, _DAY_S
-    if saying.confirms and command.target.lower() != request.sender.lower():
-        return b"confirm:" + command.target, _HOUR_S
-    return b"", 0
-
-
-class _Seldom:
-    """Whether an answer goes out now; then it is on disk that it has, until it turns out that it has not."""
-
-    def __init__(self, place: ListDirectory, occasion: tuple[bytes, int], now: int) -> None:
-        self._what, self._period_s = occasion
-        self._now = now
-        self._answered = Answered(f"{place.path}/{_ANSWERED}")
-
-    def __enter__(self) -> bool:
-        try:
-            return not self._what or self._answered.claim(self._what, self._now, self._period_s, _DAY_S)
-        except OSError as error:
-            raise Temporary(f"unable to use {_ANSWERED}: {reason(error).decode()}") from error
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None and self._what:
-            with suppress(OSError):  # then it comes when the time is over
-                self._answered.forget(self._what)
-
-
-def _answer(
-    place: ListDirectory,
-    of: answer.List,
-    submission: Submission,
-    incoming: Incoming,
-    command: Command,
-    request: Request,
-    saying: _Saying,
-) -> int:
-    """Write and queue it."""
-    target, now = command.target, request.now
-    confirmation = b""
-    if saying.confirms:
-        number = cookie(place.key(), b"%d" % now, target, saying.confirms)
-        confirmation = of.address(b"%s.%d.%s-%s" % (saying.confirms, now, number, boxed(target)))
-    middle = answer.fill(of, place.text(saying.text), target, confirmation) if saying.body is None else saying.body
-    top, bottom = of.fill(place.text("top")) + middle, of.fill(place.text("bottom"))
-    boundary = cookie(place.key(), b"%d" % now, target, b"b") if saying.messages else b""
-    letter = answer.Letter(target, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal)
-    letter = letter._replace(boundary=boundary)
-    fields: list[Field] = incoming.fields
-    submission.write(answer.head(of, letter, fields, top + bottom))
-    is_own = target.lower() == request.sender.lower()
-    limit = answer.OWN_REQUEST_BYTES if is_own else answer.OTHER_REQUEST_BYTES
-    bottom += answer.request_copy(request.sender, incoming.whole(limit), limit)
-    if boundary:
-        submission.write(answer.text_part(boundary, top))
-        for message in saying.messages:
-            submission.write(answer.message_part(boundary, message))
-        submission.write(answer.text_part(boundary, bottom) + answer.last_boundary(boundary))
-    else:
-        submission.write(top + bottom)
-    return accepted(submission.finish(Envelope(of.address(b"return-"), (target,))))

@@ -80,7 +80,7 @@ def _parse(action: bytes, sender: bytes) -> Command:
     verb, *parts = word.lower().split(b".")
     target = unboxed(rest) if dash else sender
     if verb in _CONFIRMED and len(parts) == 2 and dash and target:
-        return Command(_CONFIRMED[verb], target, Ticket(*parts, kind=verb[:1]))
+        return Command(_CONFIRMED[verb], target, Ticket(parts[0], parts[1], verb[:1]))
     if verb in _ABOUT_SOMEBODY and not parts and target:
         return Command(verb, target)
     if verb == b"ed" and len(parts) == 3:
@@ -100,7 +100,7 @@ def _for_archive(verb: bytes, what: bytes, sender: bytes) -> Command | None:
     numbers = [first, last] if line and verb == b"get" else [what]
     if verb not in (b"get", b"index") or not all(text.isdigit() and len(text) < 10 for text in numbers):
         return None
-    return Command(verb, sender, None, *map(int, numbers))
+    return Command(verb, sender, number=int(numbers[0]), last=int(numbers[1]) if len(numbers) > 1 else 0)
 
 
 def is_valid(ticket: Ticket, key: bytes, target: bytes, action: bytes, now: int, valid_s: int) -> bool:

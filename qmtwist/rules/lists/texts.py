@@ -1,4 +1,6 @@
-"""The texts of a new list. `<#l#>@<#h#>` is its address, `!R` where to confirm, `!A` the address that it is about."""
+"""The texts of a new list, in English. `<#l#>@<#h#>` is its address, `!R` where to confirm, `!A` the address that it is
+about. The same in other languages is in the room languages; a text that is added here is needed there.
+"""
 
 from __future__ import annotations
 
@@ -159,4 +161,135 @@ have said why, it stands below. Your message is attached.
 decided about it in time. It is attached; you may want to write to
 <#l#>-owner@<#h#>.
 """,
+    "info": """Nobody has written yet what this list is about.
+""",
+    "faq": """Nobody has written answers to frequent questions yet.
+""",
+    "mod-sub": """
+--- A moderator of the list <#l#>@<#h#> has asked for this or agreed to it.
+
+If you do not want it, write to <#l#>-owner@<#h#>.
+""",
+    "mod-sub-confirm": """This address is to be put on the list <#l#>@<#h#>:
+
+!A
+
+Whose address it is has asked for that, or you have. If you agree, answer this
+message, or write to:
+
+!R
+
+If you do nothing, nothing will happen.
+""",
+    "mod-unsub-confirm": """This address is to be taken off the list <#l#>@<#h#>:
+
+!A
+
+Whose address it is has asked for that, or you have. If you agree, answer this
+message, or write to:
+
+!R
+
+If you do nothing, nothing will happen.
+""",
+    "mod-help": """You are a moderator of the list <#l#>@<#h#>. This is what you can do besides
+what everybody can do, as far as the list is set up for it.
+
+To put mary@host.example on the list, or take her off it, send an empty message:
+
+    <#l#>-subscribe-mary=host.example@<#h#>
+    <#l#>-unsubscribe-mary=host.example@<#h#>
+
+I ask you, not Mary, to confirm it, so write from the address that I know you
+by. Mary hears of it afterwards, but not who you are.
+
+Whether she is on the list:  <#l#>-query-mary=host.example@<#h#>
+Everybody who is on it:      <#l#>-list@<#h#>
+How many they are:           <#l#>-listn@<#h#>
+Who came and went:           <#l#>-log@<#h#>
+The same of one address:     <#l#>-log.mary@<#h#>
+The texts that I send:       <#l#>-edit@<#h#>
+
+The lists beside the list have the same commands. Who is on allow may write
+without being a subscriber, who is on deny may not write at all:
+
+    <#l#>-allow-subscribe-mary=host.example@<#h#>
+    <#l#>-deny-subscribe-mary=host.example@<#h#>
+    <#l#>-deny-list@<#h#>
+
+If subscriptions are moderated you get a message that begins with CONFIRM when
+somebody wants to join. Answer it if you agree; otherwise do nothing. If messages
+are moderated, those that begin with MODERATE say how to decide.
+
+""",
+    "edit-do": """Change the text below, between the two lines that begin with three percent
+signs, and send all of it back: answer this message, or write to
+
+!R
+
+Leave these two lines as they are. If your mail program puts a sign before every
+line that it quotes I take it off again. A line that begins with ! and R or A is
+replaced by an address when the text is sent.
+
+The address above is good for a day, and for this change only.
+
+""",
+    "edit-done": """The text has been changed.
+""",
+    "edit-list": """These are the texts that you can change. To get one send an empty message to
+<#l#>-edit.NAME@<#h#> with the name that stands here.
+
+top                the beginning of every answer
+bottom             the end of every answer
+help               in answer to help, and to what I do not understand
+info               what the list is about
+faq                frequent questions
+sub_confirm        asks somebody to confirm that they join
+sub_ok             somebody has joined
+sub_nop            somebody was on the list already
+sub_bad            a confirmation was not right
+unsub_confirm      asks somebody to confirm that they leave
+unsub_ok           somebody has left
+unsub_nop          somebody was not on the list
+unsub_bad          a confirmation was not right
+get_bad            a message is not in the archive
+digest             what a digest says of itself
+bounce_warn        somebody's mail has come back
+bounce_probe       the warning has come back as well
+bounce_num         above the numbers of the messages that came back
+dig_bounce_num     the same for digests
+bounce_bottom      above what came back
+mod_help           help for moderators
+mod_sub            below what somebody gets when a moderator has agreed
+mod_sub_confirm    asks moderators whether somebody may join
+mod_unsub_confirm  asks moderators whether somebody is to leave
+mod_request        asks moderators about a message
+mod_reject         a message was refused
+mod_timeout        nobody has decided about a message
+edit_do            above a text that is to be changed
+edit_done          a text has been changed
+edit_list          this list
+
+""",
 }
+"""By the name of the file in a list's directory text."""
+
+PHRASES: dict[str, str] = {
+    "SUB_RESPONSE": "ezmlm response",
+    "SUB_USR_SUBSCRIBE": "confirm subscribe to <#l#>@<#h#>",
+    "SUB_USR_UNSUBSCRIBE": "confirm unsubscribe from <#l#>@<#h#>",
+    "SUB_MOD_SUBSCRIBE": "CONFIRM subscribe to <#l#>@<#h#>",
+    "SUB_MOD_UNSUBSCRIBE": "CONFIRM unsubscribe from <#l#>@<#h#>",
+    "SUB_WELCOME": "WELCOME to <#l#>@<#h#>",
+    "SUB_GOODBYE": "GOODBYE from <#l#>@<#h#>",
+    "SUB_MODERATE": "MODERATE for <#l#>@<#h#>",
+    "SUB_RETURNED_POST": "Returned post for <#l#>@<#h#>",
+    "SUB_WARNING": "ezmlm warning",
+    "SUB_PROBE": "ezmlm probe",
+    "SUB_LIST": "Subscribers of <#l#>@<#h#>",
+    "SUB_LOG": "Who came to and went from <#l#>@<#h#>",
+    "SUB_EDIT_LIST": "Texts of <#l#>@<#h#>",
+    "SUB_EDIT_REQUEST": "EDIT <#1#> of <#l#>@<#h#>",
+    "SUB_EDIT_SUCCESS": "Changed <#1#> of <#l#>@<#h#>",
+}
+"""What is said in subjects: by the name that ezmlm-idx has for it in text/messages."""

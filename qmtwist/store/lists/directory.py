@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from qmtwist.mail.errors import Temporary
+from qmtwist.mail.errors import Temporary, suppress
 from qmtwist.mail.shapes import NamedTuple
+from qmtwist.rules.lists.languages import code_in, language
 
 from .files import give_up, read_if_there, rewrite
 
@@ -92,17 +93,54 @@ class ListDirectory:
             raise Temporary("unable to read key: it is empty or does not exist")
         return found
 
+    def language(self) -> str:
+        """The code of the language in which the list speaks: by the file that ezmlm-make was given.
+
+        :raises Temporary: it cannot be read.
+        """
+        return code_in(self.optional_line("ezmlmrc").decode("utf-8", "replace"))
+
     def text(self, name: str) -> bytes:
-        """One of the texts that people get: the list's own, or the one that new lists get.
+        """One of the texts that people get, as UTF-8: the list's own, or the one that new lists of its language get.
 
         :raises Temporary: it cannot be read.
         """
         found = self.read(f"text/{name}")
         if found is None:
-            from qmtwist.rules.lists.texts import TEXTS
+            return language(self.language()).texts[name].encode()
+        return found if _is_utf8(found) else found.decode(self._charset() or "latin-1", "replace").encode()
 
-            return TEXTS[name].encode()
-        return found
+    def phrase(self, name: str) -> bytes:
+        """What a letter says in its subject: by the list's own file `text/messages`, or by its language.
+
+        :raises Temporary: it cannot be read.
+        """
+        start = name.encode() + b":"
+        for line in (self.read("text/messages") or b"").split(b"\n"):
+            if line.startswith(start) and _is_utf8(line):
+                return line[len(start) :].strip()
+        return language(self.language()).phrases[name].encode()
+
+    def set_text(self, name: str, text: bytes) -> None:
+        """Replace one of the texts; it is given as UTF-8, and kept as the other texts are.
+
+        :raises Temporary: it is what it was.
+        """
+        with suppress(UnicodeError):
+            text = text.decode().encode(self._charset() or "utf-8")
+        path = f"{self.path}/text/{name}"
+        try:
+            rewrite(path, path + "_", text, 0o600)
+        except OSError as error:
+            give_up(f"unable to write text/{name}", error)
+
+    def _charset(self) -> str:
+        """How texts are kept that are not UTF-8, by the file `charset` of ezmlm-idx; empty if there is no other way."""
+        name = self.optional_line("charset").partition(b":")[0].decode("ascii", "replace").lower()
+        with suppress(LookupError, ValueError):
+            "".encode(name)
+            return "" if name in ("us-ascii", "utf-8") else name
+        return ""
 
     def number(self) -> Number:
         """Where the list has come to; a list that has not begun has no file.
@@ -118,3 +156,10 @@ class ListDirectory:
             rewrite(f"{self.path}/num", f"{self.path}/numnew", b"%d:%d\n" % number)
         except OSError as error:
             give_up("unable to write num", error)
+
+
+def _is_utf8(text: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        text.decode()
+        return True
+    return False

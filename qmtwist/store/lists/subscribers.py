@@ -39,9 +39,19 @@ class Subscribers:
         :raises Malformed: it cannot be.
         :raises Temporary: that cannot be told.
         """
+        return self.stored(address) is not None
+
+    def stored(self, address: bytes) -> bytes | None:
+        """This address as the list has it, whatever its case; None if it is not there.
+
+        :raises Malformed: it cannot be.
+        :raises Temporary: that cannot be told.
+        """
         lower = address.lower()
-        names = dict.fromkeys((file_of(lower), file_of(subscriber(address))))
-        return any(lower in self._load({}, name) for name in names)
+        for name in dict.fromkeys((file_of(lower), file_of(subscriber(address)))):
+            if found := self._load({}, name).get(lower):
+                return found[0]
+        return None
 
     def add(self, addresses: Iterable[bytes]) -> list[bytes]:
         """Subscribe; those that were not there yet, in order.
