@@ -13,7 +13,7 @@ SERVERS = "listening services"
 OFMIP = "OFMIP service"
 
 
-def _listener(name: str, service: str, example: str) -> Row:
+def listener(name: str, service: str, example: str) -> Row:
     """Where a service listens that is off unless somebody wants it."""
     return Row(
         f"listen{name}",
@@ -85,11 +85,11 @@ CONNECTIONS: tuple[Row, ...] = (
         needs_restart=True,
         default_words="off",
     ),
-    _listener("ofmip", OFMIP, "`tcp:587:interface=192.0.2.1`"),
-    _listener("qmqp", "QMQP service", "`tcp:628` or `unix:/run/qmqp:mode=660`"),
-    _listener("qmqps", "QMQP service inside TLS", "`tcp:6280`"),
-    _listener("qmtp", "QMTP service", "`tcp:209`"),
-    _listener("qmtps", "QMTP service inside TLS", "`tcp:6209`"),
+    listener("ofmip", OFMIP, "`tcp:587:interface=192.0.2.1`"),
+    listener("qmqp", "QMQP service", "`tcp:628` or `unix:/run/qmqp:mode=660`"),
+    listener("qmqps", "QMQP service inside TLS", "`tcp:6280`"),
+    listener("qmtp", "QMTP service", "`tcp:209`"),
+    listener("qmtps", "QMTP service inside TLS", "`tcp:6209`"),
     Row(
         "listensmtp",
         Kind.ENDPOINTS,

@@ -109,6 +109,7 @@ PARSERS: dict[Kind, Callable[[Notes, Row, bytes], Value]] = {
     Kind.OUTGOING: remotelines.parse_outgoing,
     Kind.FAMILIES: remotelines.parse_families,
     Kind.ENDPOINTS: plainlines.parse_endpoints,
+    Kind.URL: plainlines.parse_url,
     Kind.BLOCKLISTS: smtplines.parse_blocklists,
     Kind.TURNS: smtplines.parse_turns,
     Kind.REWRITES: smtplines.parse_rewrites,

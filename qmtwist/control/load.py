@@ -20,6 +20,7 @@ from .settings import (
     SendSettings,
     Settings,
     SmtpSettings,
+    WebSettings,
 )
 
 __all__ = ["Complaint", "Complaints", "Loaded", "load", "load_remote", "load_with_warnings", "stamp"]
@@ -89,6 +90,7 @@ def _settings(directory: Directory) -> Settings:
         delivery=_deliveries(directory),
         listen=_listen(directory),
         ofmip=_ofmip(directory),
+        web=WebSettings(directory.number("concurrencyhttp")),
     )
 
 
@@ -117,6 +119,7 @@ def _send(directory: Directory) -> SendSettings:
         rcptspertransaction=directory.number("rcptspertransaction"),
         remoteagents=directory.number("remoteagents"),
         queueextra=directory.lines("queueextra"),
+        unsubscribeurl=directory.line("unsubscribeurl"),
     )
 
 
@@ -205,3 +208,5 @@ def _listen(directory: Directory) -> ListenSettings:
         qmqps=directory.endpoints("listenqmqps", ()),
         ofmip=directory.endpoints("listenofmip", ()),
     )
+        http=directory.endpoints("listenhttp", ()),
+        https=directory.endpoints("listenhttps", ()),

@@ -14,6 +14,17 @@ def parse_line(notes: Notes, row: Row, data: bytes) -> bytes:
     return grammar.parse_line(data)
 
 
+def parse_url(notes: Notes, row: Row, data: bytes) -> bytes | None:
+    """Where links begin. Mail programs follow no others than https. (RFC 8058 §3.1)"""
+    url = grammar.parse_line(data)
+    if not url:
+        return b""
+    if not url.startswith(b"https://") or not all(33 <= byte < 127 and byte not in b'<>"\\^`{|}?#' for byte in url):
+        notes.refuse(row, 1, f"{grammar.quoted(url)} is no link such as https://lists.example.org/leave")
+        return None
+    return url
+
+
 def parse_host(notes: Notes, row: Row, data: bytes) -> bytes:
     """A host name."""
     host = grammar.parse_line(data)

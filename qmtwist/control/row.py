@@ -27,6 +27,7 @@ class Kind(enum.Enum):
     OUTGOING = "`address` or `sender-domain:address` lines"
     FAMILIES = "`ipv4`, `ipv6` or both"
     ENDPOINTS = "Twisted endpoints, one per line"
+    URL = "an https URL"
     DELIVERY = "lines of a .qmail file"
     TURNS = "`client:maildir[:smtp|qmtp][:port]` lines"
     REWRITES = "`Xpost:new` lines, in order; X is one of = * ? -"

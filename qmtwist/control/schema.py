@@ -11,6 +11,7 @@ from .connections import CONNECTIONS, LOOPBACK_POP3, LOOPBACK_SMTP, PUBLIC_POP3,
 from .ours import OURS
 from .outgoing import OUTGOING
 from .row import Row
+from .web import WEB
 
 __all__ = [
     "CLASSIC",
@@ -24,7 +25,8 @@ __all__ = [
     "PUBLIC_POP3",
     "PUBLIC_SMTP",
     "ROWS",
+    "WEB",
 ]
 
-ROWS: dict[str, Row] = {row.name: row for row in (*CLASSIC, *CONVENTIONAL, *CONNECTIONS, *OUTGOING, *OURS)}
+ROWS: dict[str, Row] = {row.name: row for row in (*CLASSIC, *CONVENTIONAL, *CONNECTIONS, *OUTGOING, *OURS, *WEB)}
 GENERATED = ("morercpthosts.cdb",)  # made by a program from another control file; nobody edits them

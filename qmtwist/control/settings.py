@@ -46,6 +46,7 @@ class SendSettings:
     rcptspertransaction: int = 50  # 1: a transaction for each recipient, as in qmail
     remoteagents: int = 0  # processes; 0: as many as the machine's processors want
     queueextra: tuple[bytes, ...] = ()  # recipients of every message, before its own
+    unsubscribeurl: bytes = b""  # where the links begin by which one leaves a list; empty: nobody serves them
 
 
 @attrs.frozen
@@ -131,6 +132,13 @@ class DeliverySettings:
 @attrs.frozen
 class ListenSettings:
     """Twisted endpoint descriptions of each service; empty: the service is off."""
+@attrs.frozen
+class WebSettings:
+    """The service for leaving lists."""
+
+    concurrency: int = 100
+
+
 
     smtp: tuple[str, ...]
     pop3: tuple[str, ...]
@@ -142,6 +150,8 @@ class ListenSettings:
 
 
 @attrs.frozen
+    http: tuple[str, ...] = ()  # for leaving lists
+    https: tuple[str, ...] = ()
 class Settings:
     """Everything that control/ says."""
 
@@ -156,3 +166,4 @@ class Settings:
     delivery: DeliverySettings
     listen: ListenSettings
     ofmip: OfmipSettings = OfmipSettings()
+    web: WebSettings = WebSettings()

@@ -11,7 +11,7 @@ from qmtwist.logbook.logto import read_log_to
 from qmtwist.mail.errors import Malformed
 
 DEFAULT_HOME = "/var/qmail"
-SERVICES = ("smtp", "pop3", "qmtp", "qmqp", "qmtps", "qmqps", "ofmip")
+SERVICES = ("smtp", "pop3", "qmtp", "qmqp", "qmtps", "qmqps", "ofmip", "http", "https")
 
 
 class Options(usage.Options):

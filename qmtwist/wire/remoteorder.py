@@ -38,13 +38,16 @@ _INDEX = struct.Struct(">I")
 class RemoteOrder(NamedTuple):
     """One message to `locals`, each at `host`, in this order. `message` is None when its descriptor is attached.
 
-    The addresses have no NUL, as everywhere in the queue; the message is as stored, with LF line ends.
+    The addresses have no NUL, as everywhere in the queue; the message is as stored, with LF line ends. In place of the
+    first `skip` bytes behind a descriptor stands `head`.
     """
 
     sender: bytes
     host: bytes
     locals: tuple[bytes, ...]
     message: bytes | None
+    head: bytes = b""
+    skip: int = 0
 
     def recipients(self) -> tuple[bytes, ...]:
         """The recipients in full."""
@@ -62,7 +65,10 @@ def fits(order: RemoteOrder) -> bool:
 
 def encode_transaction(number: int, order: RemoteOrder) -> bytes:
     """The TRANSACTION frame of an order that fits."""
-    return frame(TRANSACTION, number, _head(order), order.message or b"")
+    text = order.message or b""
+    if order.skip:
+        text = b"%d:%s" % (order.skip, order.head)
+    return frame(TRANSACTION, number, _head(order), text)
 
 
 def parse_transaction(payload: bytes) -> RemoteOrder:
@@ -71,13 +77,18 @@ def parse_transaction(payload: bytes) -> RemoteOrder:
     :raises Malformed: too few NULs, an unknown flag, no recipient or too many.
     """
     parts = payload.split(b"\0", 3)
-    if len(parts) != 4 or parts[0][:1] not in (b"f", b"i") or not parts[2].isdigit() or len(parts[2]) > 5:
+    if len(parts) != 4 or parts[0][:1] not in (b"f", b"i", b"p") or not parts[2].isdigit() or len(parts[2]) > 5:
         raise Malformed("bad transaction")
     count = int(parts[2])
     fields = parts[3].split(b"\0", count)
     if not 0 < count <= MANY or len(fields) != count + 1:
         raise Malformed("bad transaction")
     message = fields.pop()
+    if parts[0][:1] == b"p":
+        skip, colon, head = message.partition(b":")
+        if not colon or not skip.isdigit() or not 0 < len(skip) < 10 or not int(skip):
+            raise Malformed("bad transaction")
+        return RemoteOrder(parts[0][1:], parts[1], tuple(fields), None, head, int(skip))
     return RemoteOrder(parts[0][1:], parts[1], tuple(fields), message if parts[0][:1] == b"i" else None)
 
 
@@ -97,6 +108,6 @@ def parse_report_of(payload: bytes) -> tuple[int, Outcome | None]:
 
 
 def _head(order: RemoteOrder) -> bytes:
-    flag = b"f" if order.message is None else b"i"
+    flag = b"i" if order.message is not None else b"p" if order.skip else b"f"
     locals_ = b"".join([local + b"\0" for local in order.locals])
     return b"%s%s\0%s\0%d\0%s" % (flag, order.sender, order.host, len(order.locals), locals_)

@@ -117,6 +117,7 @@ class ScriptedRemote:
     ) -> None:
         """As above, for each recipient."""
         content = read_message(order.message, descriptor)
+        content = order.head + content[order.skip :]
         self.orders.append(order)
         if self.runs_programs:
             self._begin(order, content, report)

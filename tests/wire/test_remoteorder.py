@@ -11,8 +11,11 @@ from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.spawn import FrameReader
 
 WORDS = st.binary(max_size=40).map(lambda word: word.replace(b"\0", b""))
+LOCALS = st.lists(WORDS, min_size=1, max_size=8).map(tuple)
 ORDERS = st.builds(
-    RemoteOrder, WORDS, WORDS, st.lists(WORDS, min_size=1, max_size=8).map(tuple), st.none() | st.binary(max_size=200)
+    RemoteOrder, WORDS, WORDS, LOCALS, st.none() | st.binary(max_size=200), head=st.just(b""), skip=st.just(0)
+) | st.builds(
+    RemoteOrder, WORDS, WORDS, LOCALS, st.none(), head=st.binary(max_size=200), skip=st.integers(1, 999_999_999)
 )
 NUMBERS = st.integers(0, 2**32 - 1)
 

@@ -43,7 +43,7 @@ def main(arguments: list[bytes], home: str) -> int:
         if row.name == "morercpthosts":
             output.write(b"\nmorercpthosts.cdb: " + _database(home))
     known = {row.name for row in schema.CLASSIC} | set(schema.GENERATED)
-    for row in schema.OURS:
+    for row in (*schema.CONNECTIONS, *schema.OUTGOING, *schema.OURS, *schema.WEB):
         if row.name in present:
             known.add(row.name)
             output.write(_own(home, row))

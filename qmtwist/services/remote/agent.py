@@ -24,6 +24,7 @@ from qmtwist.services.outtls import OutgoingTls
 from qmtwist.store.deadhosts import DeadHosts
 from qmtwist.store.queue.layout import Layout
 from qmtwist.wire import remoteorder, spawn
+from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.spawn import Frame
 
 from .connection import Connections, IRemoteReactor
@@ -132,7 +133,7 @@ class Agent:
         done = partial(self._done, number)
         count = len(order.locals)
         try:
-            message = self._message(order.message)
+            message = self._message(order)
         except OSError:
             return done(_deferred(NO_MESSAGE, count))
         if self._router is None:
@@ -149,14 +150,14 @@ class Agent:
             delivery.cut(BUG)
         return None
 
-    def _message(self, content: bytes | None) -> Message:
+    def _message(self, order: RemoteOrder) -> Message:
         """:raises OSError: its descriptor was lost."""
-        if content is not None:
-            return Message(content, None)
+        if order.message is not None:
+            return Message(order.message, None)
         descriptor = self._channel.take_descriptor()
         if descriptor is None:
             raise OSError("no room for a descriptor")
-        return Message(None, descriptor)
+        return Message(None, descriptor, order.head, order.skip)
 
     # -- what the daemon is told
 

@@ -24,24 +24,26 @@ class Message:
     `size` is in bytes, as stored. What is small is read at once: nobody waits for a page, and a descriptor is free.
     """
 
-    __slots__ = ("_content", "_descriptor", "_looked_at", "size", "survey")
+    __slots__ = ("_content", "_descriptor", "_head", "_looked_at", "_moved", "size", "survey")
 
-    def __init__(self, content: bytes | None, descriptor: int | None) -> None:
-        """Takes the descriptor over. One of the two is given.
+    def __init__(self, content: bytes | None, descriptor: int | None, head: bytes = b"", skip: int = 0) -> None:
+        """Takes the descriptor over. One of the two is given. `head` stands in place of the first `skip` bytes behind
+        the descriptor, if that is not 0.
 
         :raises OSError: the descriptor is no file, or cannot be read.
         """
         self._content = content
         self._descriptor = descriptor
         self._looked_at = 0  # bytes
+        self._head, self._moved = head, skip - len(head)  # by how much is what follows farther on in the file
         self.survey = Survey()
         if content is not None:
             self.size = len(content)
             return
         assert descriptor is not None
         try:
-            self.size = os.fstat(descriptor).st_size
-            if self.size <= READ_BYTES:
+            self.size = os.fstat(descriptor).st_size - self._moved
+            if self.size <= READ_BYTES and not skip:
                 self._content = os.pread(descriptor, READ_BYTES + 1, 0)
         except OSError:
             self.close()
@@ -87,9 +89,11 @@ class Message:
         """The block that begins there; there is one."""
         if self._content is not None:
             return self._content[at : at + BLOCK_BYTES]
+        if at < len(self._head):
+            return self._head[at:]
         try:
             assert self._descriptor is not None
-            block = os.pread(self._descriptor, min(BLOCK_BYTES, self.size - at), at)
+            block = os.pread(self._descriptor, min(BLOCK_BYTES, self.size - at), at + self._moved)
         except OSError as error:
             raise Unreadable from error
         if not block:

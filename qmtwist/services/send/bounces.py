@@ -9,6 +9,7 @@ from itertools import chain
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError, Temporary
 from qmtwist.rules.bounce import LOST, TRUNCATED, BounceStyle, BounceTo, bounce_head
+from qmtwist.rules.lists.oneclick import START_BYTES, without_mark
 from qmtwist.services.seams import Intake, Origin, Receipt
 
 from .mail import FileMail, JournalMail, Mail
@@ -82,7 +83,7 @@ class Injection:
 
     def _copy(self) -> Iterator[bytes]:
         if isinstance(self._mail, JournalMail):
-            content = self._mail.read()
+            content = without_mark(self._mail.read())
             yield content[: self._limit_bytes]
             if len(content) > self._limit_bytes:
                 yield TRUNCATED
@@ -103,6 +104,10 @@ def copy_of_file(mail: FileMail, limit_bytes: int) -> Iterator[bytes]:
     with open(descriptor, "rb", buffering=0) as stream:
         is_cut = os.fstat(stream.fileno()).st_size > limit_bytes
         left = limit_bytes
+        start = without_mark(stream.read(START_BYTES))[:left]
+        left -= len(start)
+        if start:
+            yield start
         while left > 0 and (piece := stream.read(min(PIECE_BYTES, left))):
             left -= len(piece)
             yield piece

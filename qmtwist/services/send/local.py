@@ -16,7 +16,6 @@ from qmtwist.wire.spawn import DeliverOrder
 
 from .ahead import Ahead
 from .deliverylog import last_word
-from .mail import JournalMail
 from .office import Office
 from .settling import Settling
 
@@ -54,12 +53,8 @@ class LocalDeliveries:
         if host is None:
             report(NO_HOST)
             return
-        descriptor, content = None, None
         try:
-            if isinstance(mail, JournalMail):
-                content = mail.read()
-            else:
-                descriptor = mail.open_message()
+            content, descriptor, _, _ = self._office.personal.content(mail, local + b"@" + host)
         except OSError:
             report(UNREADABLE)
             return

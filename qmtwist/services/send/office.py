@@ -14,6 +14,7 @@ from qmtwist.store.queue.layout import Layout
 
 from .deliverylog import DeliveryLog
 from .mail import Mail
+from .personal import Personal
 
 
 class Office(Protocol):
@@ -26,6 +27,7 @@ class Office(Protocol):
     log: DeliveryLog
     routes: Routes
     mail: dict[int, Mail]
+    personal: Personal
     busy: int
 
     def note(self, draft: Draft, /) -> None:

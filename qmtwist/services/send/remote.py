@@ -16,7 +16,7 @@ from qmtwist.wire.remoteorder import RemoteOrder
 
 from .deliverylog import last_word
 from .local import NO_HOST, UNREADABLE
-from .mail import JournalMail, Mail
+from .mail import Mail
 from .office import Office
 from .settling import Settling
 
@@ -93,15 +93,12 @@ class RemoteDeliveries:
 
     def _transact(self, transaction: _Transaction, host: bytes) -> None:
         ticket, mail = transaction.order.ticket, transaction.mail
-        descriptor, content = None, None
-        if isinstance(mail, JournalMail):
-            content = mail.read()
-        else:
-            descriptor = mail.open_message()
         addresses = [mail.address("remote", index) for index in transaction.order.recipients]
+        may_splice = not self._courier.runs_programs
+        content, descriptor, head, skip = self._office.personal.content(mail, addresses[0], may_splice)
         locals_ = tuple(split(address)[0] for address in addresses)
         # several recipients are together only where the sender is the same for all
-        order = RemoteOrder(expand(mail.sender, addresses[0]), host, locals_, content)
+        order = RemoteOrder(expand(mail.sender, addresses[0]), host, locals_, content, head, skip)
         self._courier.transact(order, descriptor, partial(self._reported, ticket), partial(self._permit, ticket))
 
     # -- slots

@@ -28,6 +28,7 @@ from .deliverylog import DeliveryLog
 from .farewell import Farewell
 from .local import LocalDeliveries
 from .mail import FileMail, JournalMail, Mail, Unreadable
+from .personal import Personal
 from .remote import RemoteDeliveries
 from .settling import Settling
 
@@ -64,6 +65,8 @@ class QueueManager:
         self.log = DeliveryLog(self.machine, telemetry)
         self._reactor = reactor
         self.routes = routes_of(settings)
+        self.personal = Personal(layout.pid, layout.oneclick, lambda: self.routes)
+        self.personal.url = settings.unsubscribeurl
         self._kept_bytes = 0
         self._timer: IDelayedCall | None = None
         self._is_pumping = self._is_in_turn = False
@@ -85,6 +88,7 @@ class QueueManager:
         """Use new settings for what comes; messages already sorted keep their routes."""
         self.settings = settings
         self.routes = routes_of(settings)
+        self.personal.url = settings.unsubscribeurl
         self._set_limits()
         self.machine.set_lifetime(settings.queuelifetime_s)
         self.pump_soon()

@@ -20,6 +20,7 @@ class Layout:
         self.tcpto = f"{queue}/lock/tcpto"
         self.numbers = f"{queue}/lock/numbers"
         self.socket = f"{queue}/lock/injection"
+        self.oneclick = f"{queue}/lock/oneclick"
         self.journal = f"{queue}/journal"
         self.pid = f"{queue}/pid"
 

@@ -39,6 +39,22 @@ def test_a_file_is_given_as_it_is_and_twice(tmp_path: Path, size: int) -> None:
     message.close()
 
 
+@pytest.mark.parametrize("head", [b"", b"h" * 10, b"hello\n" * 30])
+@pytest.mark.parametrize("size", [100, READ_BYTES, 3 * BLOCK_BYTES])
+def test_the_beginning_of_a_file_may_be_another(tmp_path: Path, size: int, head: bytes) -> None:
+    path = tmp_path / "message"
+    path.write_bytes(b"x" * 20 + b"a\n" * size)
+    message = Message(None, os.open(path, os.O_RDONLY), head, 20)
+    wanted = head + b"a\n" * size
+    assert message.size == len(wanted)
+    for _ in range(2):
+        assert b"".join(message.blocks()) == wanted
+    while not message.is_surveyed:
+        message.look_on()
+    assert message.survey.growth_bytes == wanted.count(b"\n") and message.small is None
+    message.close()
+
+
 def test_a_small_file_is_closed_when_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(b"x" * READ_BYTES)
     descriptor = os.open(tmp_path / "m", os.O_RDONLY)
