@@ -32,8 +32,8 @@ FIT = (
 """They take everything from their arguments, os.environb, the current directory and descriptors 0, 1 and 2."""
 
 _LATER = (
-    "agents.dotforward", "agents.forwarding", "agents.pathexec", "agents.ran", "agents.submit", "mail.reasons",
-    "rules.aliaswords",
+    "agents.alias.dotforward", "agents.alias.forwarding", "agents.alias.ran", "agents.pathexec",
+    "agents.submit.submission", "mail.addresstokens", "mail.reasons", "rules.aliaswords",
 )  # fmt: skip
 """What some of them import when they need it."""
 
@@ -57,7 +57,7 @@ class Inside:
         self._launchers = {os.fsencode(name): os.fsencode(launcher_text(name, home, command)) for name in FIT}
 
     def find(self, words: list[bytes], environ: Mapping[bytes, bytes]) -> Callable[[], NoReturn] | None:
-        """agents.program.Inside"""
+        """agents.local.program.Inside"""
         name = words[0].rpartition(b"/")[2]
         launcher = self._launchers.get(name)
         if launcher is None or words[1:] == [b"--help"] or not _is_usual(environ):

@@ -26,7 +26,7 @@ from qmtwist.wire.smtp.reply import Reply
 from .listen import Peer
 from .mailboxes import MailboxAgent
 
-BUSY = 75  # agents.flush: somebody else is at it
+BUSY = 75  # agents.local.flush: somebody else is at it
 
 
 class Retries(Protocol):

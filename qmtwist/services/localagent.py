@@ -35,7 +35,7 @@ SIGNATURE_S = 0.5  # users/cdb and the password file are looked at no oftener
 SWEEP_S = 10.0
 WORKER_LIMIT = 100  # above it the worker that was idle longest is let go
 LOOKUP_ATTEMPTS = 3  # a worker may end while the agent names it
-STOP_S = 15.0  # longer than the agent gives its workers (agents.agent.PATIENCE_S)
+STOP_S = 15.0  # longer than the agent gives its workers (agents.local.agent.PATIENCE_S)
 
 ABSENT = Outcome(Verdict.DEFERRAL, b"qmail-lspawn is not running. (#4.3.0)\n")
 MANGLED = Outcome(Verdict.DEFERRAL, b"qmail-lspawn sent a mangled report. (#4.3.0)\n")
