@@ -39,8 +39,7 @@ def understood(desk: Desk) -> Command:
     if command.part == b"deny" and not desk.is_administrator():
         return unknown
     if not is_for_moderators(command):
-        is_wished = desk.wishes.fetches or command.verb not in (b"get", b"index")
-        return command if is_wished else unknown
+        return command
     if moderators.known(command.target) is None:
         return unknown
     is_possible = desk.wishes.edits if command.verb == b"edit" else desk.wishes.lists

@@ -30,7 +30,8 @@ def change(desk: Desk) -> Saying | None:
     if ticket is not None and not _is_valid(desk, ticket):
         if ticket.kind not in (b"s", b"u") and not (standing.is_moderator and standing.is_remote):
             raise Permanent("I do not know this address", "5.1.1")
-        return _ask(desk, ticket.kind, "sub-bad" if command.verb == b"subscribe" else "unsub-bad")
+        again = _ask(desk, ticket.kind, "sub-bad" if command.verb == b"subscribe" else "unsub-bad")
+        return again._replace(to=again.to and (desk.moderators.known(desk.request.sender) or b"",))
     kind = asked(command.verb == b"subscribe", ticket.kind if ticket else b"", standing, desk.wishes)
     if kind:
         return _ask(desk, kind, _TEXTS[kind])

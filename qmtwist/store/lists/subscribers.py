@@ -7,10 +7,12 @@ one subscriber.
 
 from __future__ import annotations
 
+import os
+
 from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Iterable, Iterator
 from qmtwist.rules.lists.address import FILES, file_of, subscriber
-from qmtwist.store.durable import append
+from qmtwist.store.durable import append, sync_directory
 
 from .files import Lock, give_up, read_if_there, rewrite
 
@@ -122,12 +124,20 @@ class Subscribers:
                 return True
         return False
 
+    def _make_room(self) -> None:
+        """The directory of the files, which ezmlm-idx makes with the first address."""
+        folder = f"{self._directory}/subscribers"
+        if not os.path.isdir(folder):
+            os.mkdir(folder, 0o700)
+            sync_directory(self._directory)
+
     def _write(self, name: bytes, entries: Entries) -> None:
         """:raises Temporary: the file is as it was."""
         path = self._path(name)
         data = b"".join([b"T%s\0" % entry for same in entries.values() for entry in same])
         try:
             if read_if_there(path) != data:
+                self._make_room()
                 rewrite(path, path + "n", data)
         except OSError as error:
             give_up(f"unable to write {path}", error)
