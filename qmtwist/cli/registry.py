@@ -90,6 +90,7 @@ PROGRAMS: dict[str, str] = {
     "dnsptr": "dns.dnsptr",
     "dnstxt": "dns.dnstxt",
     "ipmeprint": "dns.ipmeprint",
+    "spfquery": "dns.spfquery",
     "rblsmtpd": "tcp.rblsmtpd",
     "qmail-getpw": "users.qmail_getpw",
     "qmail-newu": "users.qmail_newu",

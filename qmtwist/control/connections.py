@@ -127,6 +127,34 @@ CONNECTIONS: tuple[Row, ...] = (
         "smtp.rbldns",
         default_words="none are asked",
     ),
+    number(
+        "spfbehavior",
+        0,
+        "SMTP service",
+        "what is refused by SPF: 0: nobody is asked; 1: nothing, a Received-SPF field tells; 2: 451 if DNS does not "
+        "answer; 3: and `fail`; 4: and `softfail`; 5: and `neutral`; 6: all but `pass`. SPFBEHAVIOR of a rule counts "
+        "before it",
+        "smtp.spfbehavior",
+        minimum=0,
+    )._replace(maximum=6),
+    Row(
+        "spfexp",
+        Kind.SPFWORDS,
+        None,
+        "SMTP service",
+        "what a refused client is told after our own words when its domain does not explain itself, such as `see "
+        "https://why.example/?ip=%{i}&sender=%{S}`",
+        "smtp.spfexp",
+    ),
+    Row(
+        "spfrules",
+        Kind.SPFRULES,
+        None,
+        "SMTP service",
+        "hosts that may send for everybody, such as `ip4:192.0.2.7 include:forwarders.example`: your second MX, those "
+        "who forward your mail to you",
+        "smtp.spfrules",
+    ),
     Row(
         "tcprules",
         Kind.TABLE,

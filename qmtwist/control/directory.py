@@ -111,6 +111,8 @@ PARSERS: dict[Kind, Callable[[Notes, Row, bytes], Value]] = {
     Kind.ENDPOINTS: plainlines.parse_endpoints,
     Kind.URL: plainlines.parse_url,
     Kind.BLOCKLISTS: smtplines.parse_blocklists,
+    Kind.SPFRULES: smtplines.parse_spf_rules,
+    Kind.SPFWORDS: smtplines.parse_spf_words,
     Kind.TURNS: smtplines.parse_turns,
     Kind.REWRITES: smtplines.parse_rewrites,
     Kind.CLIENTS: smtplines.parse_clients,

@@ -154,6 +154,9 @@ def _smtp(directory: Directory) -> SmtpSettings:
         max_errors=directory.number("maxerrors"),
         max_idle_commands=directory.number("maxidlecommands"),
         rbldns=directory.lines("rbldns"),
+        spfbehavior=directory.number("spfbehavior"),
+        spfrules=directory.line("spfrules"),
+        spfexp=directory.line("spfexp"),
     )
 
 
@@ -207,6 +210,6 @@ def _listen(directory: Directory) -> ListenSettings:
         qmtps=directory.endpoints("listenqmtps", ()),
         qmqps=directory.endpoints("listenqmqps", ()),
         ofmip=directory.endpoints("listenofmip", ()),
-    )
         http=directory.endpoints("listenhttp", ()),
         https=directory.endpoints("listenhttps", ()),
+    )

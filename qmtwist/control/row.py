@@ -33,6 +33,8 @@ class Kind(enum.Enum):
     REWRITES = "`Xpost:new` lines, in order; X is one of = * ? -"
     CLIENTS = "client addresses or blocks, one per line"
     BLOCKLISTS = "options of rblsmtpd, in order"
+    SPFRULES = "mechanisms of an SPF record"
+    SPFWORDS = "one line with SPF macros"
     TABLE = "a file of its own format"
 
 

@@ -83,6 +83,9 @@ class SmtpSettings:
     max_errors: int
     max_idle_commands: int  # commands that bring no mail nearer, per message
     rbldns: tuple[bytes, ...] = ()  # lines for rules.dnsbl
+    spfbehavior: int = 0  # as rules.spf.policy has it
+    spfrules: bytes = b""  # mechanisms of our own
+    spfexp: bytes = b""  # our words for a refusal, with macros
 
 
 @attrs.frozen
@@ -130,15 +133,15 @@ class DeliverySettings:
 
 
 @attrs.frozen
-class ListenSettings:
-    """Twisted endpoint descriptions of each service; empty: the service is off."""
-@attrs.frozen
 class WebSettings:
     """The service for leaving lists."""
 
     concurrency: int = 100
 
 
+@attrs.frozen
+class ListenSettings:
+    """Twisted endpoint descriptions of each service; empty: the service is off."""
 
     smtp: tuple[str, ...]
     pop3: tuple[str, ...]
@@ -147,11 +150,11 @@ class WebSettings:
     qmtps: tuple[str, ...] = ()  # QMTP inside TLS
     qmqps: tuple[str, ...] = ()
     ofmip: tuple[str, ...] = ()
+    http: tuple[str, ...] = ()  # for leaving lists
+    https: tuple[str, ...] = ()
 
 
 @attrs.frozen
-    http: tuple[str, ...] = ()  # for leaving lists
-    https: tuple[str, ...] = ()
 class Settings:
     """Everything that control/ says."""
 

@@ -57,5 +57,30 @@ def parse_rewrites(notes: Notes, row: Row, data: bytes) -> tuple[bytes, ...]:
     return tuple(line for _, line in lines)
 
 
+def parse_spf_rules(notes: Notes, row: Row, data: bytes) -> bytes:
+    """Mechanisms, on one line or several."""
+    from qmtwist.rules.spf.check import parse_own  # few files have them, and it is large
+
+    lines = grammar.numbered_lines(data)
+    for number, line in lines:
+        try:
+            parse_own(line)
+        except Malformed:
+            notes.refuse(row, number, f"{grammar.quoted(line)}: write mechanisms such as ip4:192.0.2.7 a:host.example")
+    return b" ".join(line for _, line in lines)
+
+
+def parse_spf_words(notes: Notes, row: Row, data: bytes) -> bytes:
+    """A line for clients who are turned away."""
+    from qmtwist.rules.spf.policy import check_words
+
+    line = grammar.parse_line(data)
+    try:
+        check_words(line)
+    except Malformed as error:
+        notes.refuse(row, 1, f"{grammar.quoted(line)}: {error.text}")
+    return line
+
+
 def _why(error: Malformed) -> str:
     return "this is no address" if isinstance(error, BadRule) else error.text

@@ -47,6 +47,7 @@ from .record import Recorder
 from .remoteagents import RemoteAgents
 from .seams import Origin
 from .send.queue import Queue
+from .senderpolicy import SenderPolicies
 from .serverlog import ServerLog
 from .signals import Signals
 from .smtpclerk import Staff
@@ -162,6 +163,7 @@ class MailService(Service):
         self.resolver = Resolver(reactor, settings.remote.nameservers)
         self.lists = Blocklists(reactor, self.resolver, self.telemetry.line)
         self.names = ClientNames(reactor, self.resolver)
+        self.policies = SenderPolicies(reactor, self.resolver)
         self.recipients = LocalRecipients(self.queue.sort, self.local)
         line = self.telemetry.line
         retries = QueueRetries(self.queue, self.resolver, lambda: self.settings.remote)
@@ -178,7 +180,8 @@ class MailService(Service):
         """Listen; connections wait in the kernel until the reactor runs."""
         listen, line = self.settings.listen, self.telemetry.line
         uid = uid_of("qmaild", self._uid)
-        staff = Staff(self.reactor, self.intake, self.recipients, line, uid, self.lists, self.names, self.turns)
+        lists, names = self.lists, self.names
+        staff = Staff(self.reactor, self.intake, self.recipients, line, uid, lists, names, self.turns, self.policies)
         self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp", "ofmip")
         try:
             self._packages = PackageServices(staff, self.settings)

@@ -13,7 +13,7 @@ import attrs
 from qmtwist.control.settings import Settings
 
 BASE = 48  # listeners, journal, log, agents, what the programming language has open
-LOOKUPS = 32  # ports from which DNS lists are asked, and answers that come by TCP
+LOOKUPS = 32  # ports from which DNS lists and policies are asked for, and answers that come by TCP
 SMTP_EACH, POP3_EACH, PACKAGE_EACH = 4, 2, 4  # a package is one of QMTP or QMQP
 LEAST = 4  # connections of each service, however few descriptors there are
 WORKERS = 100  # services.localagent.WORKER_LIMIT
@@ -23,7 +23,7 @@ def wanted(settings: Settings) -> int:
     """How many descriptors serve everything that the settings allow."""
     deliveries = settings.send.concurrencylocal + settings.send.concurrencyremote
     sessions = SMTP_EACH * settings.smtp.concurrencyincoming + POP3_EACH * settings.pop3.concurrency
-    lookups = LOOKUPS if settings.smtp.rbldns else 0
+    lookups = LOOKUPS if settings.smtp.rbldns or settings.smtp.spfbehavior else 0
     if settings.listen.ofmip:
         sessions += SMTP_EACH * settings.ofmip.concurrency
     return BASE + WORKERS + lookups + deliveries + sessions + PACKAGE_EACH * _package_connections(settings)

@@ -107,7 +107,7 @@ class OfmipFactory(SmtpFactory):
 
     def __init__(self, staff: Staff) -> None:
         # lists of strangers are not asked about clients whom a rule allows, and nobody here gets mail back
-        super().__init__(staff._replace(lists=None, turns=None))
+        super().__init__(staff._replace(lists=None, turns=None, policies=None))
         self._rules = Rules(())
         self._idhost = b""
         self._names: OfmipNames | None = None

@@ -14,6 +14,9 @@ from qmtwist.logbook import smtp as logbook
 from qmtwist.mail.errors import MailError, Malformed, Permanent
 from qmtwist.mail.trace import smtp_received
 from qmtwist.rules import relay
+from qmtwist.rules.spf.check import Client, Result
+from qmtwist.rules.spf.field import received_spf
+from qmtwist.rules.spf.policy import judge, level
 from qmtwist.wire.smtp import reply as replies
 from qmtwist.wire.smtp.events import (
     Content,
@@ -34,6 +37,7 @@ from .dnsbl import Blocklists, inquire
 from .drafting import Drafting, environment_of
 from .listen import Door, Peer
 from .seams import Intake, Origin, Receipt, RecipientCheck
+from .senderpolicy import SenderPolicies
 from .smtppolicy import SmtpPolicy
 
 REFUSAL_LINES = 20  # of one session in the log
@@ -46,7 +50,7 @@ Served = (
 class Staff(NamedTuple):
     """Whom the sessions of a service talk to. `log` takes a line without LF; `uid` is recorded with each message.
 
-    Without `lists` only the variable RBLSMTPD of a client's rule keeps him out.
+    Without `lists` only the variable RBLSMTPD of a client's rule keeps him out. Without `policies` there is no SPF.
     """
 
     clock: IReactorTime
@@ -57,6 +61,7 @@ class Staff(NamedTuple):
     lists: Blocklists | None = None
     names: ClientNames | None = None
     turns: AutoTurn | None = None
+    policies: SenderPolicies | None = None
 
 
 class Clerk(Drafting):
@@ -65,8 +70,8 @@ class Clerk(Drafting):
     It calls `wake` when an answer came later, `fail` inside an `except` when that went wrong.
     """
 
-    __slots__ = ("_accepted", "_door", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules", "_sender",
-                 "_serial", "_session", "_staff", "local_ip", "local_port")  # fmt: skip
+    __slots__ = ("_accepted", "_asked", "_door", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules",
+                 "_sender", "_serial", "_session", "_spf", "_staff", "_strictness", "local_ip", "local_port")  # fmt: skip
 
     service = b"smtp"
 
@@ -91,6 +96,9 @@ class Clerk(Drafting):
         self._door = door
         self._rules = policy.rules(peer)
         self._sender = b""
+        self._strictness = 0 if staff.policies is None else level(policy.settings.spfbehavior, peer.variables)
+        self._asked: Deferred[Result] | None = None
+        self._spf: tuple[Client, Result] | None = None  # what was found for this sender
         self._accepted = self._refusals = 0
         self._inquiry = inquire(staff.lists, policy.lists, peer.ip, peer.variables)
         self.local_ip, self.local_port = b"unknown", 0
@@ -121,6 +129,8 @@ class Clerk(Drafting):
         """The session is over: nothing that is still to come belongs to it, and an unfinished message is dropped."""
         self._transaction += 1
         self._inquiry.forget()
+        if self._asked is not None:
+            self._asked.cancel()
         self.abandon()
 
     def note_end(self, reason: bytes) -> None:
@@ -151,6 +161,7 @@ class Clerk(Drafting):
     def _judge_sender(self, offered: bytes) -> None:
         if not self._door.may_send(self._peer.ip):
             return self._session.abort(replies.TOO_MANY_MESSAGES, b"too many messages in an hour")
+        self._spf = None
         try:
             self._sender = relay.rewrite_own_address(self._rules, offered)
         except OSError as trouble:
@@ -186,8 +197,43 @@ class Clerk(Drafting):
                 return session.refuse(replies.NO_RELAY)
         except (OSError, Malformed) as trouble:
             return session.abort(replies.NO_CONTROLS, b"control/morercpthosts.cdb: %s" % str(trouble).encode())
+        if self._strictness and self._spf is None:
+            return self._ask_domain(address)
+        return self._judge_by_spf(address)
+
+    def _ask_domain(self, address: bytes) -> None:
+        """Ask whether the sender's domain lets the client send, at the first recipient that could be taken."""
+        policies, settings, now = self._staff.policies, self._policy.settings, int(self._staff.clock.seconds())
+        assert policies is not None
+        receiver = settings.localiphost or self.local_ip
+        client = Client(self._peer.ip, self._sender, self._session.helo or b"", receiver, now)
+        self._asked = policies.check(client, settings.spfrules)
+        self._asked.addBoth(self._domain_answered, self._transaction, client, address)
+
+    def _domain_answered(self, result: Result | Failure, transaction: int, client: Client, address: bytes) -> None:
+        if transaction != self._transaction:
+            return
+        self._asked = None
+        try:
+            if isinstance(result, Failure):
+                result.raiseException()
+            self._spf = client, result
+            self._judge_by_spf(address)
+        except Exception:
+            self._fail()
+        self._wake()
+
+    def _judge_by_spf(self, address: bytes) -> None:
+        if self._spf is not None:
+            client, result = self._spf
+            refusal = judge(result, self._strictness, client, self._policy.settings.spfexp)
+            if refusal is not None:
+                return self._session.refuse(replies.foreign(refusal.code, refusal.text, refusal.status))
+        return self._judge_mailbox(address)
+
+    def _judge_mailbox(self, address: bytes) -> None:
         if not self._policy.settings.is_rcptcheck:
-            return session.accept(address)
+            return self._session.accept(address)
         verdict = self._staff.check.check(address)
         if isinstance(verdict, Deferred):
             verdict.addBoth(self._checked, self._transaction, address)
@@ -222,6 +268,9 @@ class Clerk(Drafting):
             self._draft = self._staff.intake.open(origin, self._drained)
         except MailError as trouble:
             return self._session.refuse(mail_error_reply(trouble))
+        if self._spf is not None:
+            client, result = self._spf
+            self._write(received_spf(result, client))  # RFC 7208 §9.1: above our Received
         self._write(self._received())
         return self._session.go_ahead()
 

@@ -46,3 +46,34 @@ def test_without_a_file_none_are_asked(tmp_path: Path) -> None:
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "me").write_text("mail.example.org\n")
     assert load_with_warnings(str(tmp_path)).settings.smtp.rbldns == ()
+
+
+def load_spf(home: Path, **files: str) -> Loaded:
+    (home / "control").mkdir()
+    (home / "control" / "me").write_text("mail.example.org\n")
+    for name, text in files.items():
+        (home / "control" / name).write_text(text)
+    return load_with_warnings(str(home))
+
+
+def test_spf_is_off_and_has_three_files(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    plain = load_spf(tmp_path / "plain").settings.smtp
+    assert (plain.spfbehavior, plain.spfrules, plain.spfexp) == (0, b"", b"")
+    (tmp_path / "full").mkdir()
+    found = load_spf(
+        tmp_path / "full",
+        spfbehavior="3\n",
+        spfrules="# ours\nip4:192.0.2.7\ninclude:ok.example\n",
+        spfexp="see http://why.example/?ip=%{i}\n",
+    ).settings.smtp
+    assert found.spfbehavior == 3
+    assert found.spfrules == b"ip4:192.0.2.7 include:ok.example"
+    assert found.spfexp == b"see http://why.example/?ip=%{i}"
+
+
+def test_spf_files_that_make_no_sense_are_complained_about(tmp_path: Path) -> None:
+    with pytest.raises(Complaints) as found:
+        load_spf(tmp_path, spfbehavior="7\n", spfrules="ip4:192.0.2.7\n192.0.2.8\n", spfexp="why %{x}\n")
+    complaints = [(complaint.name, complaint.line) for complaint in found.value.complaints]
+    assert sorted(complaints) == [("spfbehavior", 1), ("spfexp", 1), ("spfrules", 2)]
