@@ -62,6 +62,7 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-weed": "list.weed",
     "ezmlm-make": "list.make",
     "ezmlm-get": "list.get",
+    "ezmlm-tstdig": "list.tstdig",
     "ezmlm-idx": "list.idx",
     "ezmlm-archive": "list.archive",
     "ezmlm-store": "list.store",

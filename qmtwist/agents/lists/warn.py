@@ -16,18 +16,29 @@ from qmtwist.store.lists.subscribers import Subscribers
 
 from .queueing import accepted, begin
 
+PARTS = (b"", b"digest")
+"""The list itself, and its digest."""
 PATIENCE_S = 1_000_000
 """How long mail to somebody comes back before they are written to: eleven and a half days."""
 _KEPT = 3  # of these times nothing is kept that led to nothing
 _LETTERS_A_RUN = 500
 
 
-def warn(home: str, directory: str, now: int, patience_s: int = PATIENCE_S) -> int:
+def warn(home: str, directory: str, now: int, patience_s: int = PATIENCE_S, parts: tuple[bytes, ...] = PARTS) -> int:
     """How many letters were sent; each is queued before what it is about is removed.
 
     :raises Temporary: one is not queued now.
     """
-    place, bounces, people = ListDirectory(directory), Bounces(directory), Subscribers(directory)
+    place = ListDirectory(directory)
+    return sum(
+        _warn(home, place, part, now, patience_s) for part in parts if not part or place.has(f"{part.decode()}/bounce")
+    )
+
+
+def _warn(home: str, place: ListDirectory, part: bytes, now: int, patience_s: int) -> int:
+    """The same for the list itself, or for one that is a part of it."""
+    directory = f"{place.path}/{part.decode()}" if part else place.path
+    bounces, people = Bounces(directory), Subscribers(directory)
     letters = 0
     with bounces.lock():
         for stored in list(bounces.older(now - patience_s)):
@@ -38,7 +49,7 @@ def warn(home: str, directory: str, now: int, patience_s: int = PATIENCE_S) -> i
                     break
                 if _is_on(people, address):
                     with suppress(Permanent):  # that would keep the others waiting for ever
-                        _write(home, place, stored, address, _missed(bounces, stored, address), text, now)
+                        _write(home, place, part, stored, address, _missed(bounces, stored, address), text, now)
                     letters += 1
                 if stored.kind == "d":
                     bounces.forget_missed(address)
@@ -59,17 +70,16 @@ def _missed(bounces: Bounces, stored: Stored, address: bytes) -> bytes:
 
 
 def _write(
-    home: str, place: ListDirectory, stored: Stored, address: bytes, missed: bytes, bounce: bytes, now: int
+    home: str, place: ListDirectory, part: bytes, stored: Stored, address: bytes, missed: bytes, bounce: bytes, now: int
 ) -> None:
     """:raises MailError: it is not queued."""
-    of = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
+    top = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
+    of = top._replace(local=top.local + b"-" + part) if part else top
     is_warning = stored.kind == "d"
-    names = ["top", "bounce-warn", "bounce-num", "bounce-bottom"] if missed else ["top", "bounce-warn", "bounce-bottom"]
-    if not is_warning:
-        names = ["top", "bounce-probe", "bounce-bottom"]
-    text = b"".join(
-        [of.fill(place.text(name)) + (missed if name == "bounce-num" else b"") for name in names],
-    )
+    text = of.fill(place.text("top") + place.text("bounce-warn" if is_warning else "bounce-probe"))
+    if is_warning and missed:
+        text += top.fill(place.text("dig-bounce-num" if part else "bounce-num")) + missed
+    text += of.fill(place.text("bounce-bottom"))
     subject = b"ezmlm warning" if is_warning else b"ezmlm probe"
     letter = answer.Letter(address, subject, now, os.getpid(), b"ezmlm-warn")
     word, action = (b"warn", b"W") if is_warning else (b"probe", b"P")

@@ -1,6 +1,6 @@
 """ezmlm-return - take what comes back to a mailing list
 
-    |ezmlm-return DIR
+    |ezmlm-return [-dD] DIR
 
 In the .qmail-LIST-return-default file of a list: finds out from the address which subscriber a message is about.
 
@@ -14,12 +14,19 @@ In the .qmail-LIST-return-default file of a list: finds out from the address whi
     LIST-return-probe-TIME.COOKIE-mary=host.example
         the probe has come back: mary@host.example is taken off the list. DIR/Log has a line with -probe.
 
+    LIST-digest-return-...
+        the same for digests: who has not got any is on DIR/digest, and what is kept in DIR/digest/bounce.
+    LIST-digest-return-receipt-...
+        a digest has been in the queue: see ezmlm-get(1).
+
+-d, -D: accepted from ezmlm-idx; the address says whether it is about a digest.
+
 Messages about somebody who is not on the list are ignored, and so are cookies that are not ours or more than 35 days
 old. Of a message 64 kilobytes are kept.
 
 Environment: SENDER and LOCAL, from qmail-local.
 
-Files: DIR/bounce.
+Files: DIR/bounce, DIR/digest/bounce.
 
 Exit status: 99 it is done, and the lines below need not be obeyed; 100 the address is not one of this list; 111 try
 again later.
@@ -42,11 +49,11 @@ def main(arguments: list[bytes], home: str) -> int:
     """Take it."""
 
     def work() -> int:
-        line = take(arguments, b"")
+        line = take(arguments, b"dD")
         arrival = Arrival(variable(b"SENDER"), variable(b"LOCAL"), int(time.time()))
         enter(line.words[0])
         if not take_back(os.curdir, arrival):
             say(b"ezmlm-return: info: trash address")
         return 99
 
-    return carry_out(_NAME, b"dir", work)
+    return carry_out(_NAME, b"[-dD] dir", work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.errors import Malformed
+from qmtwist.mail.errors import Malformed, Permanent
 
 LIMIT_BYTES = 400
 FILES = tuple([bytes([64 + number]) for number in range(53)])
@@ -37,6 +37,20 @@ def file_of(address: bytes) -> bytes:
     for byte in b"T" + address:
         value = (value * 33 & 0xFFFFFFFF) ^ byte
     return FILES[value % 53]
+
+
+def behind(inlocal: bytes, local: bytes) -> bytes:
+    """The part of an address of a list behind the list's name and a `-`.
+
+    :raises Permanent: it is not an address of this list.
+
+    >>> behind(b"joe-list", b"Joe-List-Help")
+    b'Help'
+    """
+    start = inlocal + b"-"
+    if not local.lower().startswith(start.lower()):
+        raise Permanent("I do not accept messages at this address", "5.1.1")
+    return local[len(start) :]
 
 
 def boxed(address: bytes) -> bytes:

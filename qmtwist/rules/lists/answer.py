@@ -49,12 +49,13 @@ class Letter(NamedTuple):
     is_personal: bool = True  # an answer goes to the help address; to the bounce address otherwise
     author: bytes = b""  # what From says, unless it is one of these two
     boundary: bytes = b""  # of parts: the letter has some, and `text` of `head` goes into one
+    kind: bytes = b""  # what Content-type says, unless that follows from the text and the boundary
 
 
 def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
     """The header of a letter with this text; the request's trace goes on, so that a loop ends."""
     address = of.address
-    kind = _kind_of(text)
+    kind = letter.kind or _kind_of(text)
     if letter.boundary:
         kind = b"multipart/mixed; boundary=%s\nContent-Transfer-Encoding: 8bit" % letter.boundary
     return b"".join(

@@ -1,4 +1,7 @@
-"""What people ask a list for by writing to one of its addresses. (ezmlm-manage)"""
+"""What people ask a list for by writing to one of its addresses. (ezmlm-manage)
+
+What is for the archive is understood by `wanted`.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,15 @@ class Ticket(NamedTuple):
 
 
 class Command(NamedTuple):
-    """`verb` is `subscribe`, `unsubscribe`, `query`, `list`, `listn`, `log`, `edit`, `get`, `index`, `info`, `faq`,
-    `help`, or empty for what nobody understands; `target` is whose subscription it is about, or who asks. With a
-    `ticket` the change is confirmed, if that is valid. `get` is for one message if `last` is 0; `index` for the latest
-    messages if `number` is -1. `part` is one of `PARTS` if it is about that and not about the list itself; `word` the
+    """`verb` is `subscribe`, `unsubscribe`, `query`, `list`, `listn`, `log`, `edit`, `info`, `faq`, `help`, or empty
+    for what nobody understands; `target` is whose subscription it is about, or who asks. With a `ticket` the change is
+    confirmed, if that is valid. `part` is one of `PARTS` if it is about that and not about the list itself; `word` the
     text that is edited, or what is looked for in the log.
     """
 
     verb: bytes
     target: bytes = b""
     ticket: Ticket | None = None
-    number: int = 0
-    last: int = 0
     part: bytes = b""
     word: bytes = b""
 
@@ -60,10 +60,8 @@ def parse(action: bytes, sender: bytes) -> Command:
 
     >>> parse(b"subscribe-al=q.r", b"joe@x.y")[:3]
     (b'subscribe', b'al@q.r', None)
-    >>> parse(b"get.12", b"joe@x.y").number, parse(b"frobnicate", b"joe@x.y").verb
-    (12, b'')
-    >>> parse(b"get.12_20", b"joe@x.y").last, parse(b"index", b"joe@x.y").number
-    (20, -1)
+    >>> parse(b"frobnicate", b"joe@x.y").verb
+    b''
     >>> parse(b"deny-list", b"joe@x.y").part, parse(b"edit.sub_ok", b"joe@x.y").word
     (b'deny', b'sub_ok')
     """
@@ -85,22 +83,14 @@ def _parse(action: bytes, sender: bytes) -> Command:
         return Command(verb, target)
     if verb == b"ed" and len(parts) == 3:
         return Command(b"edit", sender, Ticket(parts[0], parts[2], b"e"), word=parts[1])
-    if verb in (b"edit", b"log") and len(parts) < 2 and target:
+    if verb == b"edit" and len(parts) < 2 and target:
         return Command(verb, target, word=b"".join(parts))
+    if verb == b"log":
+        more = dash + rest.lower() if not target else b""
+        return Command(verb, target or sender, word=b".".join(parts) + more)
     if verb in _FOR_THE_SENDER and not parts:
         return Command(verb, sender)
-    return _for_archive(verb, b".".join(parts), sender) or Command(b"", sender)
-
-
-def _for_archive(verb: bytes, what: bytes, sender: bytes) -> Command | None:
-    """A command that asks for messages, or for what there is."""
-    if verb == b"index" and not what:
-        return Command(verb, sender, number=-1)
-    first, line, last = what.partition(b"_")
-    numbers = [first, last] if line and verb == b"get" else [what]
-    if verb not in (b"get", b"index") or not all(text.isdigit() and len(text) < 10 for text in numbers):
-        return None
-    return Command(verb, sender, number=int(numbers[0]), last=int(numbers[1]) if len(numbers) > 1 else 0)
+    return Command(b"", sender)
 
 
 def is_valid(ticket: Ticket, key: bytes, target: bytes, action: bytes, now: int, valid_s: int) -> bool:

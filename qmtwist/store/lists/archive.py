@@ -98,6 +98,20 @@ def kept_path(directory: str, number: int) -> str | None:
         give_up(f"unable to read {path}", error)
 
 
+def kept_size(directory: str, number: int) -> int:
+    """How many bytes a message has; 0 if there is none.
+
+    :raises Temporary: that cannot be told.
+    """
+    path = f"{directory}/archive/{number // 100}/{number % 100:02d}"
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        give_up(f"unable to read {path}", error)
+
+
 def kept(directory: str, number: int, limit_bytes: int) -> bytes | None:
     """The beginning of a complete message, or None if there is none.
 
