@@ -71,7 +71,8 @@ class Clerk(Drafting):
     """
 
     __slots__ = ("_accepted", "_asked", "_door", "_inquiry", "_name", "_peer", "_policy", "_refusals", "_rules",
-                 "_sender", "_serial", "_session", "_spf", "_staff", "_strictness", "local_ip", "local_port")  # fmt: skip
+                 "_sender", "_serial", "_session", "_spf", "_staff", "_strictness", "local_ip",
+                 "local_port")  # fmt: skip
 
     service = b"smtp"
 
