@@ -182,9 +182,9 @@ class MailService(Service):
         uid = uid_of("qmaild", self._uid)
         lists, names = self.lists, self.names
         staff = Staff(self.reactor, self.intake, self.recipients, line, uid, lists, names, self.turns, self.policies)
-        self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp", "ofmip")
+        self._smtp_stamp = stamp(self.home, "smtp", "access", "qmtp", "ofmip", "web")
         try:
-            self._packages = PackageServices(staff, self.settings)
+            self._packages = PackageServices(staff, self.settings, self._link_secret)
         except Unusable as error:
             raise Refusal("unable to listen with TLS", str(error)) from error
         except (OSError, Malformed) as error:
@@ -209,6 +209,10 @@ class MailService(Service):
                 raise Refusal("unable to read controls", str(error)) from error
             for endpoint in listen.pop3:
                 self._listen("pop3", endpoint, self._pop3)
+
+    def _link_secret(self) -> bytes:
+        """:raises OSError: there is none."""
+        return self.queue.manager.personal.secret
 
     def _listen(self, service: str, endpoint: str, factory: Factory) -> None:
         found: list[Any] = []
@@ -274,15 +278,15 @@ class MailService(Service):
         if 0 <= now - self._smtp_looked < LOOK_S:
             return
         self._smtp_looked = now
-        seen = stamp(self.home, "smtp", "access", "qmtp", "ofmip")
+        seen = stamp(self.home, "smtp", "access", "qmtp", "ofmip", "web")
         if seen != self._smtp_stamp:
             self._smtp_stamp = seen
-            self._reread("smtp", "access", "qmtp", "ofmip")
+            self._reread("smtp", "access", "qmtp", "ofmip", "web")
 
     def reread(self) -> None:
         """HUP: new settings for what comes; sessions and deliveries go on with theirs."""
         self.notifier.reloading()
-        settings = self._reread("access", "smtp", "pop3", "qmtp", "ofmip", "send", "remote")
+        settings = self._reread("access", "smtp", "pop3", "qmtp", "ofmip", "web", "send", "remote")
         self.remote.reload()
         self._report_lists()
         if settings is not None:

@@ -26,6 +26,8 @@ def wanted(settings: Settings) -> int:
     lookups = LOOKUPS if settings.smtp.rbldns or settings.smtp.spfbehavior else 0
     if settings.listen.ofmip:
         sessions += SMTP_EACH * settings.ofmip.concurrency
+    if settings.listen.http or settings.listen.https:
+        sessions += SMTP_EACH * settings.web.concurrency
     return BASE + WORKERS + lookups + deliveries + sessions + PACKAGE_EACH * _package_connections(settings)
 
 
@@ -64,6 +66,7 @@ def within(settings: Settings, limit: int) -> Settings:
         smtp=attrs.evolve(settings.smtp, concurrencyincoming=smtp),
         pop3=attrs.evolve(settings.pop3, concurrency=pop3),
         ofmip=attrs.evolve(settings.ofmip, concurrency=_share(settings.ofmip.concurrency, left, asked)),
+        web=attrs.evolve(settings.web, concurrency=_share(settings.web.concurrency, left, asked)),
         qmtp=attrs.evolve(
             settings.qmtp,
             concurrency=_share(settings.qmtp.concurrency, left, asked),

@@ -26,8 +26,11 @@ from .ownkey import use_certificate
 class IncomingTls:
     """What the services inside TLS share; a reload makes a new one, for the connections that come then."""
 
-    def __init__(self, certificate_path: str, key_path: str) -> None:
-        """:raises qmtwist.services.ownkey.Unusable: not with these files."""
+    def __init__(self, certificate_path: str, key_path: str, wants_key: bool = True) -> None:
+        """Clients are asked for a certificate of their own if it is wanted.
+
+        :raises qmtwist.services.ownkey.Unusable: not with these files.
+        """
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
@@ -35,7 +38,8 @@ class IncomingTls:
         context.set_options(SSL.OP_NO_TICKET)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        context.set_verify(SSL.VERIFY_PEER, _anybody)
+        if wants_key:
+            context.set_verify(SSL.VERIFY_PEER, _anybody)
         use_certificate(context, certificate_path, key_path)
         self._context = context
 

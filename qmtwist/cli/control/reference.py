@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from qmtwist.cli.registry import PROGRAMS
-from qmtwist.logbook import facts, lines, outtls, pop3, qmtp, smtp
+from qmtwist.logbook import facts, leaving, lines, outtls, pop3, qmtp, smtp
 
 _PROGRAMS_HEAD = """# Programs
 
@@ -70,6 +70,7 @@ def log_reference() -> str:
         _service("The SMTP service", smtp.__doc__),
         _service("The POP3 service", pop3.__doc__),
         _service("The QMTP and QMQP services", qmtp.__doc__),
+        _service("The service for leaving lists", leaving.__doc__),
         _service("TLS towards other hosts", outtls.__doc__),
     ]
     return _LOG_HEAD + "".join(rows) + "".join(services)
