@@ -20,7 +20,7 @@ def change(name: bytes, arguments: list[bytes], is_adding: bool) -> int:
     def work() -> int:
         line = take(arguments, _ACCEPTED)
         enter(line.words[0])
-        words = line.words[1:] or list(_from_input())
+        words = line.words[1:] or list(from_input())
         addresses = words[::2] if b"n" in line.values else words
         people = Subscribers(".")
         changed = people.add(addresses) if is_adding else people.remove(addresses)
@@ -31,7 +31,7 @@ def change(name: bytes, arguments: list[bytes], is_adding: bool) -> int:
     return carry_out(name, usage, work)
 
 
-def _from_input() -> Iterator[bytes]:
+def from_input() -> Iterator[bytes]:
     """Addresses, one a line."""
     text = b""
     try:

@@ -33,10 +33,19 @@ def file_of(address: bytes) -> bytes:
     >>> file_of(b"a@b.c"), file_of(b"Joe@x.y"), file_of(b"joe@x.y")
     (b'^', b'A', b'W')
     """
+    return FILES[hash_of(b"T" + address)]
+
+
+def hash_of(text: bytes) -> int:
+    """A number from 0 to 52, by which addresses are spread.
+
+    >>> hash_of(b""), hash_of(b"joe@x.y")
+    (28, 15)
+    """
     value = 5381
-    for byte in b"T" + address:
+    for byte in text:
         value = (value * 33 & 0xFFFFFFFF) ^ byte
-    return FILES[value % 53]
+    return value % len(FILES)
 
 
 def behind(inlocal: bytes, local: bytes) -> bytes:
