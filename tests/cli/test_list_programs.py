@@ -24,6 +24,7 @@ USAGES = {
     "ezmlm-moderate": ("-x", "/l"),
     "ezmlm-clean": (),
     "ezmlm-gate": (),
+    "ezmlm-checksub": ("-x", "/l"),
     "ezmlm-idx": ("-f", "x", "/l"),
     "ezmlm-manage": (),
     "ezmlm-return": ("-q",),

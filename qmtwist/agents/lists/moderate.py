@@ -45,9 +45,12 @@ def hold(home: str, directory: str, sender: bytes, now: int) -> int:
     incoming = Incoming()
     for known in (mark, b"mailing list " + of.address()):
         refuse_loop(incoming.fields, known)
-    moderators = tuple(Subscribers(place.optional_line("modpost").decode("utf-8", "surrogateescape") or "mod"))
+    people = Subscribers(place.optional_line("modpost").decode("utf-8", "surrogateescape") or "mod")
+    moderators = tuple(people)
     if not moderators:
         raise Temporary("there are no moderators")
+    if place.has("modpostonly") and not _is_on(people, sender):
+        raise Permanent("only moderators may write to this list", "5.7.2")
     name = f"{now}.{os.getpid()}"
     pending = Pending(directory)
     pending.keep(name, _marked(incoming, sender, mark))
@@ -74,7 +77,9 @@ def _ask(home: str, place: ListDirectory, of: answer.List, name: str, moderators
     key, ident = place.key(), os.fsencode(name)
     accept, reject = (of.address(deciding(word, ident, key)) for word in (b"accept", b"reject"))
     text = answer.fill(of, place.text("mod-request"), accept, reject)
-    letter = answer.Letter(of.address(b"owner"), b"MODERATE for " + of.address(), now, os.getpid(), reply_to=accept)
+    letter = answer.Letter(
+        of.address(b"owner"), of.fill(place.phrase("SUB_MODERATE")), now, os.getpid(), reply_to=accept
+    )
     return _write(home, place, of, letter._replace(author=reject), text, _read(place, name, _SHOWN_BYTES), moderators)
 
 
@@ -146,17 +151,17 @@ def _post(home: str, directory: str, pending: Pending, name: str) -> None:
 def _tell(home: str, place: ListDirectory, name: str, text: str, now: int, remark: bytes = b"") -> None:
     """Write to the author of a message that is not sent."""
     author = Pending(place.path).sender(name)
-    if not is_sendable(author) or b"@" not in author or not (remark or _is_subscriber(place, author)):
+    if not is_sendable(author) or b"@" not in author or not (remark or _is_on(Subscribers(place.path), author)):
         return
     of = _list(place)
-    letter = answer.Letter(author, b"Returned post for " + of.address(), now, os.getpid())
+    letter = answer.Letter(author, of.fill(place.phrase("SUB_RETURNED_POST")), now, os.getpid())
     said = answer.fill(of, place.text(text), author, b"") + (b"\n" + remark if remark else b"")
     _write(home, place, of, letter, said, _read(place, name, _QUOTED_BYTES), (author,))
 
 
-def _is_subscriber(place: ListDirectory, address: bytes) -> bool:
+def _is_on(people: Subscribers, address: bytes) -> bool:
     with suppress(Malformed):
-        return Subscribers(place.path).has(address)
+        return people.has(address)
     return False
 
 

@@ -80,7 +80,7 @@ def _write(
     if is_warning and missed:
         text += top.fill(place.text("dig-bounce-num" if part else "bounce-num")) + missed
     text += of.fill(place.text("bounce-bottom"))
-    subject = b"ezmlm warning" if is_warning else b"ezmlm probe"
+    subject = of.fill(place.phrase("SUB_WARNING" if is_warning else "SUB_PROBE"))
     letter = answer.Letter(address, subject, now, os.getpid(), b"ezmlm-warn")
     word, action = (b"warn", b"W") if is_warning else (b"probe", b"P")
     date = b"%d" % now

@@ -6,7 +6,8 @@ In the .qmail file of a list, in the place of ezmlm-send: keeps the message in D
 moderators, who are the subscribers of DIR/mod, or of the directory that DIR/modpost names. Answering that letter
 accepts the message; an answer to its From address, LIST-reject-..., rejects it. ezmlm-moderate(1) does what they want.
 
-Without DIR/modpost the message is sent, as by ezmlm-send(1).
+Without DIR/modpost the message is sent, as by ezmlm-send(1). With DIR/modpostonly those of anybody but the moderators
+are refused.
 
 Environment: SENDER, from qmail-local. QMAILQUEUE names a program to run in place of qmail-queue.
 

@@ -72,9 +72,18 @@ def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
             *[field.raw for field in request if field.name in _PASSED_ON],
             b"MIME-Version: 1.0\nContent-type: %s\n" % kind,
             b"Reply-To: %s\n" % letter.reply_to if letter.reply_to else b"",
-            b"Subject: %s\n\n" % letter.subject,
+            b"Subject: %s\n\n" % _readable(letter.subject),
         ]
     )
+
+
+def _readable(subject: bytes) -> bytes:
+    """A subject that any mail program can read. (RFC 2047 §2)"""
+    if subject.isascii():
+        return subject
+    from qmtwist.mail.encodedword import encoded_words
+
+    return b"\n ".join(encoded_words(subject))
 
 
 def _kind_of(text: bytes) -> bytes:

@@ -291,5 +291,6 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Texts of <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "EDIT <#1#> of <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "Changed <#1#> of <#l#>@<#h#>",
+    "TXT_TRAILER": "-- \nTo leave the list: <#l#>-unsubscribe@<#h#>\nFor help: <#l#>-help@<#h#>",
 }
-"""What is said in subjects: by the name that ezmlm-idx has for it in text/messages."""
+"""What is said in subjects and below messages: by the name that ezmlm-idx has for it in text/messages."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from email import message_from_bytes
+from email.header import decode_header, make_header
 
 import pytest
 from hypothesis import given
@@ -191,6 +193,13 @@ def test_an_answer_has_one_header(target: bytes) -> None:
     made = answer.head(OF, letter, fields(b"Received: x\n y\nCc: z\n\n"), b"\xc3\xa4")
     assert made.count(b"\n\n") == 1 and made.endswith(b"\n\n") and b"charset=utf-8\n" in made
     assert b"\nReceived: x\n y\nMIME" in made and b"Cc: z" not in made
+
+
+def test_a_subject_in_any_language_is_readable() -> None:
+    letter = answer.Letter(b"joe@x.y", "Willkommen auf der Liste für Grüße".encode(), 1_800_000_000, 42)
+    made = answer.head(OF, letter, [], b"")
+    assert made.isascii() and b"\nSubject: =?utf-8?q?Willkommen" in made
+    assert str(make_header(decode_header(message_from_bytes(made)["Subject"]))) == letter.subject.decode()
 
 
 def test_a_new_list_names_itself_and_nothing_else() -> None:

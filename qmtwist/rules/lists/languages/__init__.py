@@ -28,13 +28,13 @@ def language(code: str) -> Language:
 
 
 def code_in(path: str) -> str:
-    """The language that a path is about, such as that of the ezmlmrc file which made a list of ezmlm-idx.
+    """The language that a path is about, such as that of ezmlm-idx's file which made a list; empty for none.
 
-    >>> code_in("/etc/ezmlm/en_US/ezmlmrc"), code_in("/etc/ezmlm/default/ezmlmrc")
-    ('en', 'en')
+    >>> code_in("/etc/ezmlm/en_US/ezmlmrc"), code_in("EN"), code_in("/etc/ezmlm/default/ezmlmrc")
+    ('en', 'en', '')
     """
     for part in reversed(path.strip().split("/")):
         code = part.replace("-", "_").partition("_")[0].lower()
         if code in LANGUAGES:
             return code
-    return ENGLISH
+    return ""
