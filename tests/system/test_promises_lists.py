@@ -130,7 +130,7 @@ def test_a_posting_reaches_everybody_and_can_be_fetched(office: Office) -> None:
         number = message["Return-Path"].split("-")[3]
         assert message["Return-Path"] == f"<joe-friends-return-{number}-{user}={H}@{H}>"
         assert message["List-Id"] == f"<joe-friends.{H}>" and message["Return-Receipt-To"] is None
-        assert message["List-Unsubscribe"] == f"<mailto:joe-friends-unsubscribe@{H}>"
+        assert message["List-Unsubscribe"].startswith("<mailto:joe-friends-uo.1.")  # one of her own
         assert message.get_payload() == "to all\n"
         office.town.forget(user)
     write(office, f"tom@{H}", f"-get.{number}")

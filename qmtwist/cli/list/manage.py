@@ -9,6 +9,8 @@ In the .qmail-LIST-default file of a list: does what the address of a message as
         LIST-subscribe-mary=host.example. Nothing changes before they do.
     LIST-sc.TIME.COOKIE-..., LIST-uc.TIME.COOKIE-...
         the confirmation, by an answer to that message within eleven days. What was done is written into DIR/Log.
+    LIST-uo.NUMBER.COOKIE-mary=host.example
+        takes mary@host.example off the list at once: the button of her copy of message NUMBER was pressed.
     LIST-query
         says whether the address is on the list.
     LIST-get.123

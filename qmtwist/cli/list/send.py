@@ -19,6 +19,11 @@ or p=reject of DMARC) goes out From the list; its author's field becomes Reply-T
 X-Original-From. So does one whose author's domain cannot be looked up now. The archive keeps the author's From. A
 sublist leaves messages as its parent sends them.
 
+With DIR/oneclick every subscriber's copy has a List-Unsubscribe field of its own, with an address, and a link if
+control/unsubscribeurl is there, by which it leaves the list with one click (RFC 8058). The file holds a secret, and
+gets one if it is empty. That is so while the server of this home runs, and for lists with DIR/public. A List-Unsubscribe
+that is a link of that kind is taken from messages.
+
 Environment: SENDER, from qmail-local. QMAILQUEUE names a program to run in place of qmail-queue.
 
 Files: DIR/num has the number of the last message, and the size of all.
