@@ -2,11 +2,14 @@
 
     qmtwist setup [--home DIR] [--host NAME] [--admin ADDRESS]   make or complete a home
     qmtwist setup --null-client --hub HOST [--home DIR] ...      the same for a host that keeps no queue
+    qmtwist setup --system [--replace-mta] [--dry-run] ...       the same, with accounts and links: the machine's mailer
+    qmtwist setup --remove [--home DIR]                          take --system back
     qmtwist check [--home DIR]                                   is this home in order?
     qmtwist trace [--home DIR] ADDRESS...                        where would mail for it go?
     qmtwist passwd [--home DIR] [--stdin] USER                   set a mailbox password
     qmtwist tlskey [--home DIR]                                  this host's key for TLS, and its pin
     qmtwist stats [--format text|json|html] [LOG...]             what the log says about deliveries
+    qmtwist archive [--title TEXT] LISTDIR OUTDIR                a mailing list's archive for the browser
     qmtwist control-reference                                    every control file, as Markdown
     qmtwist help [NAME]                                          a program's manual; without NAME, all of them
 
@@ -32,6 +35,7 @@ COMMANDS = {
     "passwd": "control.passwd",
     "tlskey": "control.tlskey",
     "stats": "log.stats",
+    "archive": "list.website",
 }
 
 

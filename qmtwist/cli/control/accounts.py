@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import grp
 import pwd
+import shlex
 
 from qmtwist.mail.shapes import NamedTuple
+from qmtwist.rules.machine.accounts import GROUP_OF, GROUPS, USERADD, make_group, make_user
 
-GROUP_OF = {
-    "alias": "nofiles",
-    "qmaild": "nofiles",
-    "qmaill": "nofiles",
-    "qmailp": "nofiles",
-    "qmailq": "qmail",
-    "qmailr": "qmail",
-    "qmails": "qmail",
-}
-GROUPS = ("nofiles", "qmail")
+__all__ = ["GROUPS", "GROUP_OF", "Accounts", "commands", "find", "missing"]
 
 
 class Accounts(NamedTuple):
@@ -65,12 +58,7 @@ def missing(known: Accounts) -> list[str]:
 
 
 def commands(known: Accounts, home: str) -> list[str]:
-    """The commands that make what is missing, groups first."""
-    import shlex
-
-    made = [f"groupadd {name}" for name in GROUPS if name not in known.gids]
-    for user, group in GROUP_OF.items():
-        if user not in known.uids:
-            place = shlex.quote(f"{home}/alias" if user == "alias" else home)
-            made.append(f"useradd -M -g {group} -d {place} -s /bin/false {user}")
-    return made
+    """The commands that make what is missing, groups first; `qmtwist setup --system` uses the tools of this machine."""
+    made = [make_group(USERADD, name) for name in GROUPS if name not in known.gids]
+    made += [make_user(USERADD, name, home) for name in GROUP_OF if name not in known.uids]
+    return [shlex.join(words) for words in made]

@@ -1,12 +1,17 @@
 """qmtwist check - is this home in order?
 
-    qmtwist check [--home DIR]
+    qmtwist check [--home DIR] [--no-dns]
 
 Prints nothing if it is. Otherwise one line for each thing that is wrong: a directory, queue file or program that is
 missing or has the wrong owner or mode, an account that does not exist, a control file that cannot be read or says
 something unusable; a queue on a network file system, where neither locks nor fsync can be relied on; in a null
-client's home, a control/qmqpservers that names nobody. Each line ends with the command that mends it, or with what to
-do. Nothing is changed.
+client's home, a control/qmqpservers that names nobody; a sendmail that `qmtwist setup --system` put there and that is
+another one now. Then it looks around: a port of control/listensmtp and the like that another program has; and what DNS
+says of the name in control/me, unless that is one for trials or local use: an address that is none of this host, no
+name for the address, mail for the name that goes elsewhere. DNS gets ten seconds. Each line ends with the command that
+mends it, or with what to do. Nothing is changed.
+
+--no-dns   do not ask DNS
 
 Exit status: 0 if nothing is wrong, 1 if something is, 100 for a wrong command line.
 """
@@ -17,6 +22,7 @@ import os
 import pwd
 import shlex
 import stat
+from itertools import chain
 
 from qmtwist.control import grammar, rulesfiles, schema
 from qmtwist.control.load import Complaint, Complaints, load_with_warnings
@@ -24,7 +30,7 @@ from qmtwist.mail.errors import Malformed
 from qmtwist.mail.shapes import Iterator
 from qmtwist.wire.qmqp import parse_server
 
-from . import accounts, filesystems, keys, launchers, nullclient, tree
+from . import accounts, filesystems, keys, launchers, network, nullclient, records, tree
 from .arguments import Parser, home_of
 
 
@@ -32,9 +38,11 @@ def main(arguments: list[bytes], home: str) -> int:
     """Print what is wrong."""
     parser = Parser("qmtwist check", __doc__)
     parser.add_argument("--home")
-    home = home_of(parser.parse_args([os.fsdecode(word) for word in arguments]).home, home)
+    parser.add_argument("--no-dns", action="store_true")
+    asked = parser.parse_args([os.fsdecode(word) for word in arguments])
+    home = home_of(asked.home, home)
     is_good = True
-    for line in problems(home):
+    for line in chain(problems(home), network.problems(home, has_dns=not asked.no_dns)):
         print(line)
         is_good = False
     return 0 if is_good else 1
@@ -60,6 +68,7 @@ def problems(home: str) -> Iterator[str]:
     yield from _program_problems(home, setup)
     yield from _control_problems(home, owner)
     yield from keys.problems(home)
+    yield from _place_problems(home, setup)
     if is_null_client:
         yield from _hub_problems(home, setup)
 
@@ -173,6 +182,18 @@ def _hub_problems(home: str, setup: str) -> Iterator[str]:
             yield f"{path}: {what}: ${{EDITOR:-vi}} {shlex.quote(path)}"
     if len(unusable) == len(lines):
         yield f"{path}: names no server: rm -f {shlex.quote(path)} && {setup} --null-client --hub HOST"
+
+
+def _place_problems(home: str, setup: str) -> Iterator[str]:
+    """Links of `setup --system` that others have replaced."""
+    try:
+        links = records.Record(home).of_kind("link")
+    except (records.Unusable, OSError) as trouble:
+        yield f"{home}/{records.NAME}: {trouble}: mv {shlex.quote(home)}/{records.NAME} /root"
+        return
+    for path, target in (fact.words for fact in links):
+        if not os.path.islink(path) or os.readlink(path) != target:
+            yield f"{path}: is no link to {target} any more: {setup} --system --replace-mta"
 
 
 def _rules_problems(path: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
     instcheck
 
 The same as `qmtwist check` for this home: prints nothing if it is in order, else one line for each thing that is wrong,
-with the command that mends it. Nothing is changed.
+with the command that mends it; `qmtwist help check` says what is looked at. Nothing is changed.
 
 Exit status: 0 if nothing is wrong, 1 if something is, 111 if there is no such home.
 """

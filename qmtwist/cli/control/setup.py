@@ -2,6 +2,8 @@
 
     qmtwist setup [--home DIR] [--host FULL.HOST.NAME] [--admin ADDRESS]
     qmtwist setup --null-client --hub HOST[:PORT][/tls[:POLICY]] [--hub ...] [--home DIR] [--host FULL.HOST.NAME]
+    qmtwist setup --system [--replace-mta] [--dry-run] ... with any of these
+    qmtwist setup --remove [--delete-mail] [--dry-run] [--home DIR]
 
 Makes everything a mail server needs below DIR (default: QMTWIST_HOME, else /var/qmail): alias bin boot control doc man
 queue run users. Run it again whenever you like: it adds what is missing, renews the programs in bin, and never changes
@@ -12,8 +14,8 @@ a control file, an alias or a program of another maker. alias, control, queue an
 --admin    who reads the mail for postmaster, mailer-daemon and root: a local user or an address.
 
 As root, the queue belongs to the users qmailq, qmails and qmailr. If they or others are missing, setup prints the
-commands that make them; run those, then setup again. As any other user, everything belongs to that user, and the
-server listens on 127.0.0.1, ports 2525 (SMTP) and 2110 (POP3).
+commands that make them; run those, then setup again, or let --system make them. As any other user, everything belongs
+to that user, and the server listens on 127.0.0.1, ports 2525 (SMTP) and 2110 (POP3).
 
 A null client has no queue and no server: every message goes at once by QMQP to a hub, which queues it. Its home has bin
 control doc man, bin/qmail-queue is a link to qmail-qmqpc, and no accounts are needed. Run setup on it again as you
@@ -25,8 +27,23 @@ like; to make it a full home remove bin/qmail-queue first.
            With /tls it is spoken to inside TLS, on port 6280 unless one is given; POLICY is as in control/tlspolicy,
            such as pin:PIN. This host's own key is made then, and the line for the hub's control/tlsclients printed.
 
-Exit status: 0; 1 if the host's or a hub's name cannot be found; 100 for a wrong command line; 111 for trouble with a
-file.
+With --system root puts the mail server into the machine, and each step is shown as the command that does it: the
+users and groups that are missing are made, with adduser on Debian and its kin, with useradd elsewhere; the home is made
+as above; /usr/sbin/sendmail, /usr/lib/sendmail, /usr/bin/mailq and /usr/bin/newaliases become links into HOME/bin.
+Where another mail server is (one of these files, something that listens on port 25, a package), nothing is done. What
+is made is written into HOME/setup.record; a run that was cut is completed by another one.
+
+--replace-mta  take the place of the mail server that is there: its services are stopped and disabled, and its files
+           kept as sendmail.old and so on, without any right; on Debian its package is told to unpack them there
+           (dpkg-divert). Mail in its queue stays there: let it be delivered before.
+--dry-run  show the commands and do nothing
+--remove   take back what --system did, all of it and no more: links and accounts that it made go, what was kept and
+           the services of the other mail server come back. A home that --system made goes as well, but for settings
+           that were changed or added. While there is mail in the queue or in alias, the home and its accounts stay.
+--delete-mail  with --remove: delete that mail
+
+Exit status: 0; 1 if the host's or a hub's name cannot be found, if --system finds another mail server or has to be
+root's, or if --remove had to leave something; 100 for a wrong command line; 111 for trouble with a file or command.
 """
 
 from __future__ import annotations
@@ -37,8 +54,9 @@ import sys
 
 from qmtwist.control import grammar, identity, schema
 
-from . import accounts, boot, documents, hostname, launchers, manpages, nullclient, tree, trust
+from . import accounts, boot, documents, hostname, launchers, manpages, nullclient, removal, system, tree, trust
 from .arguments import Parser, home_of
+from .records import Unusable
 
 ALIASES = ("postmaster", "mailer-daemon", "root")
 
@@ -49,18 +67,36 @@ def main(arguments: list[bytes], home: str) -> int:
     asked = _parse(arguments)
     home = home_of(asked.home, home)
     try:
+        if asked.remove:
+            return removal.remove(home, asked.delete_mail, asked.dry_run)
         is_null_client = asked.null_client or nullclient.is_null_client(home)
         servers = nullclient.server_lines(asked.hub)
         if is_null_client and (objection := _objection(home, asked, servers)):
             print(f"qmtwist setup: {objection}", file=sys.stderr)
             return 100
-        return Setup(home, is_null_client).run(asked.host, asked.admin, servers)
+
+        def make() -> int:
+            return Setup(home, is_null_client).run(asked.host, asked.admin, servers)
+
+        if not asked.system:
+            return make()
+        wish = system.Wish(home, is_null_client, bool(asked.host), asked.replace_mta, asked.dry_run)
+        return system.put(wish, make, _plain_words(arguments))
     except nullclient.Unknown as trouble:
         print(f"qmtwist setup: {trouble}", file=sys.stderr)
         return 1
+    except Unusable as trouble:
+        print(f"qmtwist setup: fatal: {trouble}", file=sys.stderr)
+        return 111
     except OSError as trouble:
         print(f"qmtwist setup: fatal: {trouble.filename or home}: {trouble.strerror or trouble}", file=sys.stderr)
         return 111
+
+
+def _plain_words(arguments: list[bytes]) -> list[str]:
+    """The same command without --system: the part of it that makes the home."""
+    words = [os.fsdecode(word) for word in arguments]
+    return ["qmtwist", "setup", *(word for word in words if word not in ("--system", "--replace-mta", "--dry-run"))]
 
 
 def _parse(arguments: list[bytes]) -> argparse.Namespace:
@@ -70,12 +106,27 @@ def _parse(arguments: list[bytes]) -> argparse.Namespace:
     parser.add_argument("--admin", type=_admin)
     parser.add_argument("--null-client", action="store_true")
     parser.add_argument("--hub", action="append", type=_hub, default=[])
+    for switch in ("--system", "--replace-mta", "--dry-run", "--remove", "--delete-mail"):
+        parser.add_argument(switch, action="store_true")
     asked = parser.parse_args([os.fsdecode(word) for word in arguments])
     if asked.null_client and asked.admin:
         parser.error("a null client has no aliases for --admin")
     if asked.hub and not asked.null_client:
         parser.error("--hub is for --null-client")
+    _check_words(parser, asked)
     return asked
+
+
+def _check_words(parser: Parser, asked: argparse.Namespace) -> None:
+    """Words for the machine that do not go together, or not without another."""
+    if asked.remove and (asked.system or asked.null_client or asked.host or asked.admin):
+        parser.error("--remove goes with --home, --delete-mail and --dry-run alone")
+    if asked.replace_mta and not asked.system:
+        parser.error("--replace-mta is for --system")
+    if asked.delete_mail and not asked.remove:
+        parser.error("--delete-mail is for --remove")
+    if asked.dry_run and not (asked.system or asked.remove):
+        parser.error("--dry-run is for --system and --remove")
 
 
 def _objection(home: str, asked: argparse.Namespace, servers: str) -> str:

@@ -1,0 +1,295 @@
+"""qmtwist setup --system and --remove on a machine of one's own, whose every changed file is compared afterwards.
+
+The mail server that is replaced is Debian's Postfix where it is installed, else a sendmail of the test's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.ownmachine import PYTHON, TOP, Machine, machine
+from tests.support.remote import wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.slow]
+
+H = "dolphin.example.com"
+HOME = "/var/qmail"
+# What the tools of the system keep beside what they change, and what a server that runs writes.
+BESIDE = ("/etc/.pwd.lock", "/etc/subuid", "/etc/subgid", "/etc/rc", "/etc/postfix", "/var/lib/dpkg/lock", "/var/log")
+BESIDE += ("/var/lib/dpkg/diversions-old", "/var/lib/postfix", "/var/spool", "/var/cache", "/var/mail", TOP)
+PLACES = ("/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/mailq", "/usr/bin/newaliases")
+
+
+@pytest.fixture
+def box() -> Iterator[Machine]:
+    with bare() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def bare() -> Iterator[Machine]:
+    """One without a mail home."""
+    with machine() as made:
+        made.shell(f"rm -rf {HOME}")
+        yield made
+
+
+def changes(box: Machine) -> dict[str, str]:
+    """Everything in which the machine is not the one it was: path, and what is there instead."""
+    found = box.changes()
+    return {path: what for path, what in found.items() if not path.startswith(BESIDE) and not path.endswith("-")}
+
+
+def setup(box: Machine, *words: str) -> str:
+    """A run that ends well; what it said."""
+    ended = box.qmtwist("setup", *words)
+    assert ended.returncode == 0, ended.stdout
+    return ended.stdout
+
+
+def need_mta(box: Machine) -> None:
+    """Another mail server: Postfix, or something that is no package."""
+    if box.attempt("test", "-e", "/usr/sbin/sendmail").returncode:
+        box.shell("printf '#!/bin/sh\\n' >/usr/sbin/sendmail; chmod 4755 /usr/sbin/sendmail")
+
+
+def test_another_mail_server_is_not_touched_unasked(box: Machine) -> None:
+    need_mta(box)
+    before = changes(box)
+    ended = box.qmtwist("setup", "--system", "--host", H)
+    assert ended.returncode == 1
+    assert "/usr/sbin/sendmail is there and is not ours" in ended.stdout and "--replace-mta" in ended.stdout
+    box.shell("rm -f /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases")
+    box.shell("dpkg --purge --force-all postfix >/dev/null 2>&1 || true")
+    with box.start(PYTHON, "-c", "import socket, time; s = socket.create_server(('', 25)); time.sleep(60)") as listener:
+        try:
+            wait_until(lambda: ":25 " in box.run("ss", "-ltn"))
+            ended = box.qmtwist("setup", "--system", "--host", H)
+            assert ended.returncode == 1 and "listens on port 25" in ended.stdout
+            ended = box.qmtwist("setup", "--system", "--replace-mta", "--host", H)
+            assert ended.returncode == 1 and "stop it first: " in ended.stdout
+        finally:
+            listener.kill()
+    assert {path for path in changes(box) if path.startswith(HOME)} <= before.keys()
+    assert "alias:" not in box.run("cat", "/etc/passwd")
+
+
+def test_all_that_was_done_is_taken_back(box: Machine) -> None:
+    """On either family: accounts, home, links; Postfix is stopped and runs again."""
+    need_mta(box)
+    has_postfix = not box.attempt("test", "-x", "/etc/init.d/postfix").returncode
+    if has_postfix:
+        box.shell("postconf -e inet_interfaces=loopback-only inet_protocols=ipv4; /etc/init.d/postfix start")
+    before = changes(box)
+    for family in ("debian", "fedora"):
+        box.shell(f"echo ID={family} >/etc/os-release.new; mv -T /etc/os-release.new /etc/os-release")
+        rehearsed = setup(box, "--system", "--replace-mta", "--host", H, "--dry-run")
+        assert changes(box).keys() - before.keys() <= {"/etc/os-release"}
+        said = setup(box, "--system", "--replace-mta", "--host", H)
+        assert [line for line in rehearsed.splitlines() if line not in said] == [f"qmtwist setup --host {H}"]
+        assert ("useradd " in said, "adduser " in said) == (family == "fedora", family == "debian")
+        for place in PLACES:
+            assert box.run("readlink", place).strip() == f"{HOME}/bin/{os.path.basename(place)}"
+        assert box.run("ls", "-l", "/usr/sbin/sendmail.old").startswith("---------- ")
+        assert ":25 " not in box.run("ss", "-ltn")
+        again = setup(box, "--system")
+        assert "was there" in again and ", made" not in again and "ln " not in again
+        assert box.qmtwist("check").stdout == ""
+        assert box.qmtwist("setup", "--remove", "--dry-run").returncode == 0
+        assert box.run("readlink", PLACES[0]).strip() == f"{HOME}/bin/sendmail"
+        setup(box, "--remove")
+        assert changes(box).keys() - before.keys() <= {"/etc/os-release"}
+        if has_postfix:
+            wait_until(lambda: ":25 " in box.run("ss", "-ltn"))
+    if has_postfix:
+        box.shell("/etc/init.d/postfix stop")
+
+
+def test_the_commands_of_a_rehearsal_do_the_same(box: Machine) -> None:
+    need_mta(box)
+    lines = setup(box, "--system", "--replace-mta", "--host", H, "--dry-run").splitlines()
+    words = f"{PYTHON} -m qmtwist.cli.main"
+    box.shell("\n".join(line.replace("qmtwist ", f"{words} ", 1) for line in lines))
+    by_hand = changes(box)
+    with bare() as other:
+        need_mta(other)
+        setup(other, "--system", "--replace-mta", "--host", H)
+        by_setup = changes(other)
+    record = f"{HOME}/setup.record"
+    assert {path for path in by_setup if path not in by_hand} == {record}
+    differing = {path for path in by_hand if by_hand[path] != by_setup.get(path)}
+    assert differing <= {"/etc/shadow", f"{HOME}/queue/lock/tcpto"} and len(by_hand) > 300
+
+
+DIE = """
+import os, sys
+from qmtwist.cli import main
+from qmtwist.cli.control import machine, steps
+left, run = [int(sys.argv[1])], machine.run
+class Dying(steps.Steps):
+    def do(self, *words):
+        left[0] -= 1
+        if left[0] < 0 and sys.argv[2] == "before": os._exit(9)
+        super().do(*words)
+        if left[0] < 0: os._exit(9)
+from qmtwist.cli.control import system, removal
+system.Steps = removal.Steps = Dying
+sys.exit(main.main([word.encode() for word in sys.argv[3:]], "/var/qmail"))
+"""
+
+
+def cut(box: Machine, number: int, when: str, *words: str) -> bool:
+    """A run that dies before or after its step of this number; False: it has no such step."""
+    return box.attempt(PYTHON, "-c", DIE, str(number), when, *words).returncode == 9
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_run_that_is_cut_can_be_taken_back_or_completed(
+    box: Machine, when: str, request: pytest.FixtureRequest
+) -> None:
+    need_mta(box)
+    before = changes(box)
+    words = ("setup", "--system", "--replace-mta", "--host", H)
+    steps = range(1, 60) if request.config.getoption("--long") else (3, 8, 12, 14, 17)
+    count = 0
+    for number in steps:
+        if not cut(box, number, when, *words):
+            assert request.config.getoption("--long") and number > 20
+            setup(box, "--remove")
+            break
+        count += 1
+        if number % 2:  # the way back
+            setup(box, "--remove")
+        else:  # on, and then back by a run that is cut as well
+            setup(box, "--system", "--replace-mta", "--host", H)
+            assert box.qmtwist("check").stdout == ""
+            assert cut(box, number, when, "setup", "--remove")
+            setup(box, "--remove")
+        assert changes(box) == before, number
+    assert count >= 5
+
+
+def test_a_command_that_fails_ends_the_run_with_its_words(box: Machine) -> None:
+    need_mta(box)
+    before = changes(box)
+    box.shell("mkdir /etc/gshadow.lock; touch /etc/passwd.lock /etc/group.lock")
+    box.shell("for name in adduser addgroup; do mv /usr/sbin/$name /usr/sbin/$name.away; done")
+    box.shell("printf '#!/bin/sh\\necho no place for users; exit 9\\n' >/usr/sbin/useradd")
+    box.shell("rm -r /etc/*.lock")
+    ended = box.qmtwist("setup", "--system", "--replace-mta", "--host", H)
+    assert ended.returncode == 111
+    assert "exit status 9: no place for users" in ended.stdout and "run this again" in ended.stdout
+    assert box.attempt("test", "-L", PLACES[0]).returncode == 1
+    box.qmtwist("setup", "--remove")
+    left = changes(box).keys() - before.keys() - {"/usr/sbin/useradd"}
+    assert left == {f"/usr/sbin/{name}{away}" for name in ("adduser", "addgroup") for away in ("", ".away")}
+
+
+def test_accounts_that_were_there_stay_and_strangers_are_not_removed(box: Machine) -> None:
+    need_mta(box)
+    box.shell("groupadd nofiles; useradd -M -g nofiles -d /elsewhere -s /bin/false qmaild")
+    said = setup(box, "--system", "--replace-mta", "--host", H)
+    assert ", was there" in next(line for line in said.splitlines() if line.startswith("user qmaild: "))
+    box.shell("userdel qmaill; useradd -M -u 4711 -g nofiles -s /bin/false qmaill")
+    ended = box.qmtwist("setup", "--remove")
+    assert ended.returncode == 1 and "user qmaill is another one now and stays" in ended.stdout
+    passwd = box.run("cut", "-d:", "-f1", "/etc/passwd").split()
+    assert {"qmaild", "qmaill"} <= set(passwd) and not {"alias", "qmailq", "qmails", "qmailp"} & set(passwd)
+    assert "nofiles" in box.run("cut", "-d:", "-f1", "/etc/group").split()
+
+
+def test_mail_and_what_people_wrote_outlive_the_removal(box: Machine) -> None:
+    need_mta(box)
+    setup(box, "--system", "--replace-mta", "--host", H, "--admin", "joe")
+    box.shell(f"echo other.example.com >>{HOME}/control/locals; echo joe >{HOME}/alias/.qmail-info")
+    box.shell("printf 'Subject: x\\n\\nkeep me\\n' | /usr/sbin/sendmail joe@far.example")
+    ended = box.qmtwist("setup", "--remove")
+    assert ended.returncode == 1 and "queue has 1 message: the home and its accounts stay" in ended.stdout
+    assert "qmailq" in box.run("cat", "/etc/passwd")
+    assert box.attempt("test", "-L", PLACES[0]).returncode == 1  # the links are gone
+    assert "messages in queue: 1" in box.run(f"{HOME}/bin/qmail-qstat")
+    assert "keep me" in box.shell(f"cat {HOME}/queue/mess/*/*")
+    ended = box.qmtwist("setup", "--remove", "--delete-mail")
+    assert ended.returncode == 0, ended.stdout
+    assert sorted(box.run("find", HOME, "-type", "f").split()) == [
+        f"{HOME}/alias/.qmail-info",
+        f"{HOME}/control/locals",
+    ]
+    assert box.run("find", HOME, "!", "-user", "root") == "" and "qmailq" not in box.run("cat", "/etc/passwd")
+    assert box.qmtwist("setup", "--remove").returncode == 1
+
+
+def test_a_package_that_is_upgraded_leaves_our_links_alone(box: Machine) -> None:
+    if box.attempt("dpkg-query", "-S", "/usr/sbin/sendmail").returncode:
+        pytest.skip("no package of Debian brings a sendmail here")
+    setup(box, "--system", "--replace-mta", "--host", H)
+    assert "/usr/sbin/sendmail.old" in box.run("dpkg-divert", "--truename", "/usr/sbin/sendmail")
+    box.shell("rm /usr/bin/mailq; echo theirs >/usr/bin/mailq")  # somebody who does not ask dpkg
+    ended = box.qmtwist("check")
+    assert ended.returncode == 1
+    (line,) = ended.stdout.splitlines()
+    assert line == (
+        f"/usr/bin/mailq: is no link to {HOME}/bin/mailq any more: qmtwist setup --home {HOME} --system --replace-mta"
+    )
+    box.shell(line.rpartition(": ")[2].replace("qmtwist", f"{PYTHON} -m qmtwist.cli.main"))
+    assert box.qmtwist("check").stdout == ""
+    assert setup(box, "--remove") and box.run("readlink", "/usr/bin/mailq").strip() == "../sbin/sendmail"
+    assert box.run("cat", "/usr/bin/mailq.old.1") == "theirs\n"
+
+
+def test_a_record_that_others_could_have_written_is_not_believed(box: Machine) -> None:
+    need_mta(box)
+    setup(box, "--system", "--replace-mta", "--host", H)
+    box.shell(f"chmod 666 {HOME}/setup.record")
+    ended = box.qmtwist("setup", "--remove")
+    assert ended.returncode == 111 and "cannot be believed" in ended.stdout
+    box.shell(f"chmod 644 {HOME}/setup.record; echo 'rm /etc/passwd' >>{HOME}/setup.record")
+    ended = box.qmtwist("setup", "--remove")
+    assert ended.returncode == 111 and "is not understood" in ended.stdout
+    assert stat.S_ISLNK(int(box.run("stat", "-c", "%f", PLACES[0]), 16))
+
+
+def test_root_alone_puts_something_into_the_machine(box: Machine) -> None:
+    box.shell("mkdir -m 777 /var/tmp/open")
+    for words in (("--system", "--host", H), ("--remove",)):
+        ended = box.attempt(
+            "setpriv", "--reuid=nobody", "--clear-groups", PYTHON, "-m", "qmtwist.cli.main", "setup", *words
+        )
+        assert (ended.returncode, ended.stdout) == (1, f"qmtwist setup: {words[0]} is for root\n")
+    ended = box.qmtwist("setup", "--system", "--host", H, "--home", "/var/tmp/open/qmail")
+    assert ended.returncode == 1 and "is no place for root's programs" in ended.stdout
+
+
+def test_a_null_client_takes_the_place_of_sendmail_without_accounts(box: Machine) -> None:
+    need_mta(box)
+    before = changes(box)
+    words = ("--null-client", "--hub", "192.0.2.1", "--host", H)
+    said = setup(box, "--system", "--replace-mta", *words)
+    assert "useradd" not in said and "adduser" not in said and f"ln -sT {HOME}/bin/sendmail /usr/sbin/sendmail" in said
+    assert box.run("readlink", "/usr/lib/sendmail").strip() == f"{HOME}/bin/sendmail"
+    setup(box, "--remove")
+    assert changes(box) == before
+
+
+def test_the_machine_has_a_mail_server_afterwards(box: Machine) -> None:
+    """What cron and others call is ours; a user's letter to another one is delivered."""
+    need_mta(box)
+    setup(box, "--system", "--replace-mta", "--host", H, "--admin", "joe")
+    box.shell("useradd -m joe; useradd -m ann")
+    box.shell(f"cp {HOME}/boot/server {HOME}/rc; {HOME}/bin/qmailctl start")
+    try:
+        ended = box.qmtwist("setup", "--remove")
+        assert ended.returncode == 1 and "the server runs: " in ended.stdout
+        assert box.qmtwist("check").stdout == ""
+        as_joe = "setpriv --reuid=joe --regid=joe --clear-groups"
+        box.shell(f"printf 'To: ann\\nSubject: hello\\n\\n' | {as_joe} /usr/lib/sendmail -t")
+        wait_until(lambda: "Subject: hello" in box.run("cat", "/home/ann/Mailbox", may_fail=True))
+        assert box.run("mailq") == "" and ":25 " in box.run("ss", "-ltn")
+    finally:
+        box.shell(f"{HOME}/bin/qmailctl stop")
+    setup(box, "--remove")
