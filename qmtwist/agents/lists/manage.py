@@ -56,7 +56,7 @@ def manage(home: str, directory: str, request: Request, wishes: Wishes = _USUAL)
     heading.refuse_bounce(request.sender)
     heading.refuse_nameless(request.sender)
     if wishes.fetches and (wanted := parse_wanted(action)) is not None:
-        return _retrieve(home, directory, request, wanted)
+        return _retrieve(home, directory, request, wanted, wishes)
     desk = _desk(place, parse(action, request.sender), request, wishes)
     if not place.has("public") and desk.command.verb != b"help" and not desk.is_administrator():
         raise Permanent("Sorry, I've been told to reject all requests", "5.7.2")
@@ -79,15 +79,16 @@ def manage(home: str, directory: str, request: Request, wishes: Wishes = _USUAL)
 
 def _desk(place: ListDirectory, command: Command, request: Request, wishes: Wishes) -> Desk:
     """The desk for a command; a list of addresses beside the list has a name of its own."""
-    local = place.line("outlocal") + (b"-" + command.part if command.part else b"")
-    of = answer.List(local, place.line("outhost"), place.line("mailinglist"))
+    main = place.line("outlocal")
+    local = main + (b"-" + command.part if command.part else b"")
+    of = answer.List(local, place.line("outhost"), place.line("mailinglist"), main)
     return Desk(place, of, command, request, wishes, Moderators(place))
 
 
-def _retrieve(home: str, directory: str, request: Request, wanted: Wanted) -> int | None:
+def _retrieve(home: str, directory: str, request: Request, wanted: Wanted, wishes: Wishes) -> int | None:
     from .retrieve import Asking, Terms, retrieve
 
-    return retrieve(home, directory, Asking(request.sender, request.now), wanted, Terms())
+    return retrieve(home, directory, Asking(request.sender, request.now), wanted, Terms(has_bottom=wishes.shows))
 
 
 def _is_subscriber(place: ListDirectory, sender: bytes) -> bool:

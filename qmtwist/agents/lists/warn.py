@@ -74,11 +74,11 @@ def _write(
 ) -> None:
     """:raises MailError: it is not queued."""
     top = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
-    of = top._replace(local=top.local + b"-" + part) if part else top
+    of = top._replace(local=top.local + b"-" + part, main=top.local) if part else top
     is_warning = stored.kind == "d"
     text = of.fill(place.text("top") + place.text("bounce-warn" if is_warning else "bounce-probe"))
     if is_warning and missed:
-        text += top.fill(place.text("dig-bounce-num" if part else "bounce-num")) + missed
+        text += of.fill(place.text("dig-bounce-num" if part else "bounce-num")) + missed
     text += of.fill(place.text("bounce-bottom"))
     subject = of.fill(place.phrase("SUB_WARNING" if is_warning else "SUB_PROBE"))
     letter = answer.Letter(address, subject, now, os.getpid(), b"ezmlm-warn")

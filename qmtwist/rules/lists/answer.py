@@ -13,11 +13,14 @@ _PASSED_ON = (b"received", b"delivered-to")
 
 
 class List(NamedTuple):
-    """A list as its letters name it."""
+    """A list as its letters name it. `main` is for the digest, and other lists that are parts of one: the list that
+    they are parts of.
+    """
 
     local: bytes
     host: bytes
     mailinglist: bytes
+    main: bytes = b""
 
     def address(self, extension: bytes = b"") -> bytes:
         """Its address, or one of those that belong to it.
@@ -33,8 +36,19 @@ class List(NamedTuple):
         return b"responder for " + self.address()
 
     def fill(self, text: bytes) -> bytes:
-        """A text with the list's address in its places."""
-        return text.replace(b"<#l#>", self.local).replace(b"<#h#>", self.host)
+        """A text with the list's address in its places. What is a part of a list has an address of its own, by which
+        people join and leave; everything else they ask of the list.
+
+        >>> part = List(b"list-digest", b"h", b"", b"list")
+        >>> part.fill(b"<#l#>@<#h#> <#l#>-subscribe@<#h#> <#l#>-get.1@<#h#> <#L#>@<#H#>")
+        b'list-digest@h list-digest-subscribe@h list-get.1@h list@h'
+        """
+        for behind in (b"@", b"-subscribe", b"-unsubscribe"):
+            text = text.replace(b"<#l#>" + behind, self.local + behind)
+        main = self.main or self.local
+        for macro, value in ((b"<#l#>", main), (b"<#L#>", main), (b"<#h#>", self.host), (b"<#H#>", self.host)):
+            text = text.replace(macro, value)
+        return text
 
 
 class Letter(NamedTuple):

@@ -33,10 +33,10 @@ class Returned(NamedTuple):
 def parse(action: bytes) -> Returned:
     """What the part of an address behind LIST-return- says.
 
-    >>> parse(b"7-joe=x.y")
-    Returned(kind=b'bounce', number=7, address=b'joe@x.y', ticket=Ticket(date=b'', cookie=b''))
-    >>> parse(b"7-").kind, parse(b"7").kind, parse(b"")
-    (b'bounce', b'', Returned(kind=b'', number=0, address=b'', ticket=Ticket(date=b'', cookie=b'')))
+    >>> parse(b"7-joe=x.y")[:3]
+    (b'bounce', 7, b'joe@x.y')
+    >>> parse(b"7-").kind, parse(b"7").kind, parse(b"").kind
+    (b'bounce', b'', b'')
     """
     word, dash, rest = action.partition(b"-")
     if word.lower() in (b"warn", b"probe"):

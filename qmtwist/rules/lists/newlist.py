@@ -116,7 +116,7 @@ def _words(plan: Plan) -> dict[str, bytes]:
     def filled(text: str) -> bytes:
         return text.encode().replace(b"<#l#>", plan.local).replace(b"<#h#>", plan.host)
 
-    found = {"text/" + name: filled(text) for name, text in speech.texts.items()}
+    found = {"text/" + name: text.encode() for name, text in speech.texts.items()}
     if b"f" in plan.switches:
         found["prefix"] = b"[%s]\n" % plan.local
     if b"t" in plan.switches:

@@ -206,7 +206,8 @@ def test_a_new_list_names_itself_and_nothing_else() -> None:
     plan = newlist.Plan(b"/home/joe/l", b"joe-l", b"h.dom", b"/var/qmail/bin", b"s" * 32)
     made = newlist.files(plan)
     assert set(TEXTS) == {name.partition("/")[2] for name in made if name.startswith("text/")}
-    assert not any(b"<#" in text for text in made.values())
+    assert not any(b"<#" in text for name, text in made.items() if not name.startswith("text/"))
+    assert b"<#" not in OF.fill(b"".join([text for name, text in made.items() if name.startswith("text/")]))
     assert made["headeradd"].count(b"<mailto:joe-l") == 5 and b"\nList-Id: <joe-l.h.dom>\n" in made["headeradd"]
     assert len(made["key"]) > 64 and {"archived", "public"} <= set(made)
     assert not {"archived", "public"} & set(newlist.files(plan._replace(is_archived=False, is_public=False)))
