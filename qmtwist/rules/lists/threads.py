@@ -120,4 +120,5 @@ def month_data(old: bytes, before: int, month: int, subjects: Iterable[Together]
         number, _, rest = line.partition(b":")
         if is_number(number) and int(number) < before and rest[:LENGTH] not in fresh:
             lines.append(line + b"\n")
-    return b"".join(sorted(lines, key=lambda line: int(line.partition(b":")[0])))
+    lines.sort(key=lambda line: int(line.partition(b":")[0]))
+    return b"".join(lines)
