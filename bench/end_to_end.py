@@ -51,14 +51,12 @@ def play(peers: list[Peer], loads: list[Load], rounds: int) -> dict[tuple[str, L
 
 
 def rows(results: dict[tuple[str, Load], list[Result]]) -> list[Row]:
-    """The medians, with the ratio to Postfix in the same load."""
+    """The medians, with the ratios to Postfix and to qmail in the same load."""
     found: list[Row] = []
     for (name, load), runs in sorted(
         results.items(), key=lambda entry: (-entry[0][1].sessions, not entry[0][1].is_kept)
     ):
         rate = median(run.end_to_end for run in runs)
-        reference = results.get(("postfix", load))
-        ratio = rate / median(run.end_to_end for run in reference) if reference else float("nan")
         found.append(
             {
                 "load": load.title,
@@ -68,11 +66,18 @@ def rows(results: dict[tuple[str, Load], list[Result]]) -> list[Row]:
                 "highest": max(run.end_to_end for run in runs),
                 "accepted/s": median(run.accepted for run in runs),
                 "own CPU ms/message": median(run.cpu_ms for run in runs),
-                "times Postfix": ratio,
+                "times Postfix": rate / rate_of(results, "postfix", load),
+                "times qmail": rate / rate_of(results, "qmail", load),
                 "target": TARGETS[load.title] if name == "qmtwist" else "",
             }
         )
     return found
+
+
+def rate_of(results: dict[tuple[str, Load], list[Result]], peer: str, load: Load) -> float:
+    """A peer's messages a second; not a number if it did not run."""
+    runs = results.get((peer, load))
+    return median(run.end_to_end for run in runs) if runs else float("nan")
 
 
 def main() -> None:

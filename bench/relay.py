@@ -1,6 +1,6 @@
 """How many messages a second go from SMTP through a durable queue out to another host?
 
-    .venv/bin/python -m bench.relay [--rounds 5] [--peers qmtwist,postfix] [--quick]
+    .venv/bin/python -m bench.relay [--rounds 5] [--peers qmtwist,postfix,qmail] [--quick]
 
 Postfix's smtp-source sends messages of 4 KB down 20 connections, smtp-sink takes what is sent on; a run lasts from the
 start of the one until the other has got everything. Both servers may use the same number of sessions to the
@@ -16,7 +16,7 @@ import time
 from typing import NamedTuple
 
 from bench.load import Load, send, settle
-from bench.peers import Outlet, Relay, postfix, qmtwist
+from bench.peers import Outlet, Relay, postfix, qmail, qmtwist
 from bench.place import Place, open_place
 from bench.report import Row, median, publish
 from bench.sink import Sink
@@ -43,6 +43,8 @@ def available(place: Place, asked: list[str]) -> list[Relay]:
         peers.append(qmtwist.Qmtwist(place))
     if "postfix" in asked and postfix.is_available(place):
         peers.append(postfix.Postfix(place))
+    if "qmail" in asked and qmail.is_available(place):
+        peers.append(qmail.Qmail(place))
     return peers
 
 
@@ -93,10 +95,10 @@ def play(peers: list[Relay], load: Load, rounds: int) -> dict[tuple[int, str], l
 
 
 def rows(results: dict[tuple[int, str], list[Result]]) -> list[Row]:
-    """The medians, with the ratios to Postfix at the same number of sessions."""
+    """The medians, with the ratios to Postfix and to qmail at the same number of sessions."""
     found: list[Row] = []
     for (sessions, name), runs in sorted(results.items(), key=lambda entry: entry[0][0]):
-        reference = results.get((sessions, "postfix"))
+        reference, classic = results.get((sessions, "postfix")), results.get((sessions, "qmail"))
         rate, cpu = median(run.out for run in runs), median(run.cpu_ms for run in runs)
         nothing = float("nan")
         found.append(
@@ -112,6 +114,7 @@ def rows(results: dict[tuple[int, str], list[Result]]) -> list[Row]:
                 "at least": TARGET if name == "qmtwist" else "",
                 "CPU of Postfix's": cpu / median(run.cpu_ms for run in reference) if reference else nothing,
                 "at most": CPU_TARGET if name == "qmtwist" else "",
+                "times qmail": rate / median(run.out for run in classic) if classic else nothing,
             }
         )
     return found
@@ -121,7 +124,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", default="qmtwist,postfix")
+    parser.add_argument("--peers", default="qmtwist,postfix,qmail")
     parser.add_argument("--quick", action="store_true", help="a tenth of the messages, for trying the program out")
     options = parser.parse_args()
     load = Load(INJECTORS, MESSAGES // 10 if options.quick else MESSAGES)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 
-from bench.peers import wait_for_port
+from bench.peers import Outlet, wait_for_port
 from bench.place import Place
 from tests.support.daemon import free_port
 from tests.support.privately import bind
@@ -33,12 +33,24 @@ class Qmail:
         self.pid = 0
         self._place = place
         self._shell: subprocess.Popen[bytes] | None = None
+        self._outlet: Outlet | None = None
+
+    def relay(self, outlet: Outlet) -> None:
+        """From the next start on, send all mail that is not for this host there."""
+        self._outlet = outlet
 
     def start(self) -> None:
         """Show our control/ and queue/ in /var/qmail and start the two parts."""
         base = f"{self._place.directory}/qmail"
         if not os.path.isdir(base):
             self._configure(base)
+        if self._outlet is not None:
+            for name, text in (
+                ("smtproutes", f":127.0.0.1:{self._outlet.port}"),
+                ("concurrencyremote", str(self._outlet.sessions)),
+            ):
+                with open(f"{base}/control/{name}", "w", encoding="ascii") as stream:
+                    stream.write(f"{text}\n")
         smtpd = f"tcpserver -H -R -l0 -c 200 127.0.0.1 {self.port} {QMAIL}/bin/qmail-smtpd"
         script = f"qmail-start ./Maildir/ & {smtpd} & wait"
         environment = {"PATH": PATH, "RELAYCLIENT": ""}
