@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qmtwist.mail.shapes import NamedTuple
 
-LANGUAGES = ("en",)
+LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "nl", "pl", "pt", "sv")
 """By their codes (ISO 639-1)."""
 ENGLISH = "en"
 
@@ -19,8 +19,8 @@ class Language(NamedTuple):
 def language(code: str) -> Language:
     """The texts in a language of `LANGUAGES`; in English for any other.
 
-    >>> language("xx").phrases["SUB_WELCOME"]
-    'WELCOME to <#l#>@<#h#>'
+    >>> language("de").phrases["SUB_WELCOME"], language("xx").phrases["SUB_WELCOME"]
+    ('Willkommen auf der Liste <#l#>@<#h#>', 'WELCOME to <#l#>@<#h#>')
     """
     place = "texts" if code not in LANGUAGES or code == ENGLISH else "languages." + code
     module = __import__("qmtwist.rules.lists." + place, fromlist=["TEXTS"])
@@ -30,8 +30,8 @@ def language(code: str) -> Language:
 def code_in(path: str) -> str:
     """The language that a path is about, such as that of ezmlm-idx's file which made a list; empty for none.
 
-    >>> code_in("/etc/ezmlm/en_US/ezmlmrc"), code_in("EN"), code_in("/etc/ezmlm/default/ezmlmrc")
-    ('en', 'en', '')
+    >>> code_in("/etc/ezmlm/de/ezmlmrc"), code_in("pt_BR"), code_in("/etc/ezmlm/default/ezmlmrc")
+    ('de', 'pt', '')
     """
     for part in reversed(path.strip().split("/")):
         code = part.replace("-", "_").partition("_")[0].lower()
