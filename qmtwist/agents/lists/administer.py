@@ -132,7 +132,7 @@ def _found(desk: Desk) -> tuple[str, bytes]:
     name = text_name(desk.command.word)
     if not name or not (name in TEXTS or desk.place.has(f"text/{name}")):
         raise Permanent("there is no such text", "5.1.1")
-    return name, desk.place.text(name)
+    return name, desk.place.whole_text(name)
 
 
 def _proof(desk: Desk, date: bytes, name: str, text: bytes) -> bytes:

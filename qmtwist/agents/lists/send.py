@@ -6,6 +6,7 @@ from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterable
+from qmtwist.rules.lists.answer import List
 from qmtwist.rules.lists.entries import index_entry
 from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop, refuse_stranger
 from qmtwist.rules.lists.posting import Dress, Posting, dress, envelope_sender
@@ -57,14 +58,15 @@ def _must_hide(home: str, place: ListDirectory, incoming: Incoming) -> bool:
 def _clothes(place: ListDirectory) -> tuple[Dress, bytes]:
     """How the list dresses its messages, and the parent of a sublist."""
     parent = place.optional_line("sublist")
+    of = List(place.line("outlocal"), place.line("outhost"), b"")
     clothes = Dress(
-        local=place.line("outlocal"),
-        host=place.line("outhost"),
+        local=of.local,
+        host=of.host,
         mailinglist=b"" if parent else place.line("mailinglist"),
-        add=b"".join([line + b"\n" for line in (place.read("headeradd") or b"").split(b"\n") if line.strip()]),
+        add=b"".join([line + b"\n" for line in of.fill(place.read("headeradd") or b"").split(b"\n") if line.strip()]),
         remove=frozenset([line.lower() for line in place.lines("headerremove")]),
         prefix=place.optional_line("prefix"),
-        trailer=place.read("text/trailer") or b"",
+        trailer=of.fill(place.text("trailer")) if place.has("text/trailer") else b"",
     )
     return clothes, parent
 

@@ -7,6 +7,9 @@ from qmtwist.mail.date import rfc822
 from qmtwist.mail.header import Field
 from qmtwist.mail.shapes import NamedTuple
 
+from .address import boxed
+from .macros import filled
+
 OWN_REQUEST_BYTES = 10_000  # of a request that are shown to who sent it
 OTHER_REQUEST_BYTES = 1_000  # and to somebody else: enough to see who asked, too little to carry a stranger's message
 _PASSED_ON = (b"received", b"delivered-to")
@@ -122,12 +125,16 @@ def last_boundary(boundary: bytes) -> bytes:
 def fill(of: List, text: bytes, target: bytes, confirmation: bytes) -> bytes:
     r"""A text with its places filled: a line that begins with `!R` or `!A` is an address of its own.
 
-    >>> fill(List(b"l", b"h", b""), b"a\n!R\n!A\n", b"joe@x", b"l-sc@h")
-    b'a\n   l-sc@h\n   joe@x\n'
+    >>> fill(List(b"l", b"h", b""), b"a\n!R\n!A\n<#t#> <#c#>\n", b"joe@x", b"l-sc@h")
+    b'a\n   l-sc@h\n   joe@x\njoe=x sc\n'
     """
-    lines = of.fill(text).split(b"\n")
     places = {b"!R": b"   " + confirmation, b"!A": b"   " + target}
-    return b"\n".join([places.get(line[:2], line) for line in lines])
+    lines = [places.get(line[:2], line) for line in of.fill(text).split(b"\n")]
+    if b"<#" not in text:
+        return b"\n".join(lines)
+    box, local = target.rpartition(b"@")[0], confirmation.rpartition(b"@")[0]
+    values = {b"A": target, b"a": box, b"t": boxed(target), b"R": confirmation, b"r": local}
+    return filled(b"\n".join(lines), {**values, b"c": local.removeprefix(of.local + b"-")})
 
 
 def quoted(text: bytes) -> bytes:

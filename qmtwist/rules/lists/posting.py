@@ -56,7 +56,7 @@ def dress(fields: list[Field], sender: bytes, clothes: Dress, is_hidden: bool = 
     if is_hidden and any(field.name == b"from" for field in kept):
         has_reply_to = b"\nreply-to:" in b"\n" + clothes.add.lower()
         kept = in_name_of_list(kept, clothes.local, clothes.host, has_reply_to)
-    is_plain = _takes_trailer(fields)
+    is_plain = _takes_trailer(fields, clothes.trailer)
     path = b"Return-Path: <%s>\n" % sender.replace(b"\n", b"_")
     return Posting(
         first + clothes.add + mark + _prefixed(kept, clothes.prefix),
@@ -75,9 +75,10 @@ def _prefixed(fields: list[Field], prefix: bytes) -> bytes:
     return others + b"Subject: " + prefix + (text if text[:1] in b" \t\n" else b" " + text)
 
 
-def _takes_trailer(fields: list[Field]) -> bool:
-    """Whether a line of text can be put behind the body: it is text, and not encoded."""
+def _takes_trailer(fields: list[Field], trailer: bytes) -> bool:
+    """Whether some lines of text can be put behind the body: it is text, not encoded, and in the same characters."""
     values = {field.name: value(field).lower() for field in fields}
     kind = values.get(b"content-type", b"text/plain")
     encoding = values.get(b"content-transfer-encoding", b"")
-    return kind.startswith(b"text/plain") and encoding in (b"", b"7bit", b"8bit")
+    is_readable = trailer.isascii() or b"charset=utf-8" in kind.replace(b'"', b"").replace(b" ", b"")
+    return kind.startswith(b"text/plain") and encoding in (b"", b"7bit", b"8bit") and is_readable

@@ -7,6 +7,7 @@ import os
 from qmtwist.mail.errors import Temporary, suppress
 from qmtwist.mail.shapes import NamedTuple
 from qmtwist.rules.lists.languages import code_in, language
+from qmtwist.rules.lists.macros import sections
 
 from .files import give_up, read_if_there, rewrite
 
@@ -101,7 +102,15 @@ class ListDirectory:
         return code_in(self.optional_line("ezmlmrc").decode("utf-8", "replace"))
 
     def text(self, name: str) -> bytes:
-        """One of the texts that people get, as UTF-8: the list's own, or the one that new lists of its language get.
+        """One of the texts that people get, as UTF-8, as far as it is for this list.
+
+        :raises Temporary: it cannot be read.
+        """
+        found = self.whole_text(name)
+        return sections(found, self._flags()) if b"<=" in found or found[:1] == b"#" else found
+
+    def whole_text(self, name: str) -> bytes:
+        """A text, as UTF-8, as it is edited: the list's own, or the one that new lists of its language get.
 
         :raises Temporary: it cannot be read.
         """
@@ -109,6 +118,13 @@ class ListDirectory:
         if found is None:
             return language(self.language()).texts[name].encode()
         return found if _is_utf8(found) else found.decode(self._charset() or "latin-1", "replace").encode()
+
+    def _flags(self) -> bytes:
+        """The letters of the switches that the list was made with."""
+        found = self.read("flags") or b""
+        for line in self.lines("config"):
+            found = line[2:] if line.startswith(b"F:") else found
+        return found
 
     def phrase(self, name: str) -> bytes:
         """What a letter says in its subject: by the list's own file `text/messages`, or by its language.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmtwist.mail.errors import Permanent
-from qmtwist.rules.lists import answer, bounce, command, cookie, heading, newlist, posting, subject
+from qmtwist.rules.lists import answer, bounce, command, cookie, heading, macros, newlist, posting, subject
 from qmtwist.rules.lists.texts import TEXTS
 
 CLOTHES = posting.Dress(
@@ -38,6 +38,23 @@ def test_a_posting_has_one_header(text: bytes, prefix: bytes) -> None:
     made = posting.dress(fields(text), b"joe@x.y\nInjected: yes", CLOTHES._replace(prefix=prefix))
     assert b"\n\n" not in made.sent and b"\n\n" not in made.kept and made.sent.endswith(b"\n")
     assert made.sent.startswith(b"Mailing-List: contact ") and b"\nInjected" not in made.kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "has_trailer"), [(b"", False), (b'text/plain; charset="UTF-8"', True), (b"text/plain; charset=x", False)]
+)
+def test_a_trailer_in_other_letters_is_put_behind_the_same_letters_only(kind: bytes, has_trailer: bool) -> None:
+    head = b"Content-Type: " + kind + b"\n" if kind else b""
+    made = posting.dress(fields(head), b"", CLOTHES._replace(trailer="Grüße\n".encode()))
+    assert bool(made.trailer) == has_trailer
+
+
+@given(st.binary(max_size=60), st.binary(max_size=5))
+def test_what_stands_for_something_is_replaced_once(text: bytes, value: bytes) -> None:
+    made = macros.filled(text + b"<#A#>", {b"A": value})
+    assert made.endswith(value)
+    assert b"<#" in text or made == text + value
+    assert macros.sections(text + b"\n<=x=>\nhidden-from-view\n", b"").count(b"hidden-from-view") == 0
 
 
 def test_fields_are_taken_away_with_all_of_their_lines() -> None:
