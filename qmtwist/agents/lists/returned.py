@@ -7,7 +7,7 @@ import os
 from qmtwist.mail.errors import Malformed, Permanent, suppress
 from qmtwist.mail.shapes import NamedTuple
 from qmtwist.rules.lists.address import behind, subscriber
-from qmtwist.rules.lists.bounce import PROOF_S, Returned, failures, parse
+from qmtwist.rules.lists.bounce import PROOF_S, Returned, parse
 from qmtwist.rules.lists.command import is_valid
 from qmtwist.store.lists.bounces import Bounces
 from qmtwist.store.lists.directory import ListDirectory
@@ -63,13 +63,25 @@ def _take(place: ListDirectory, part: bytes, action: bytes, arrival: Arrival) ->
     if returned.address:
         found = {returned.address: Incoming().whole(KEPT_BYTES)}
     else:
-        found = dict(failures(Incoming().whole(_SEARCHED_BYTES)))
+        found = _named(people, Incoming().whole(_SEARCHED_BYTES))
     bounces = Bounces(directory)
     with bounces.lock():
         for address, text in found.items():
             if (kept := _on(people, address)) is not None:
                 bounces.note(kept, returned.number, start + text[:KEPT_BYTES], arrival.now, os.getpid())
     return True
+
+
+def _named(people: Subscribers, message: bytes) -> dict[bytes, bytes]:
+    """The subscribers that a bounce names, each with what it says of them."""
+    from qmtwist.rules.lists.dsn import failures  # most bounces need not be read
+
+    found: dict[bytes, bytes] = {}
+    for addresses, text in failures(message):
+        known = [address for address in addresses if _on(people, address) is not None]
+        if known:
+            found.setdefault(known[0], text)
+    return found
 
 
 def _on(people: Subscribers, address: bytes) -> bytes | None:

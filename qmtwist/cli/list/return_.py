@@ -8,7 +8,8 @@ In the .qmail-LIST-return-default file of a list: finds out from the address whi
         message NUMBER to mary@host.example has come back. The first one is kept, and the numbers of all: ezmlm-warn(1)
         writes to her about them.
     LIST-return-NUMBER-
-        the same; the addresses are looked for in the bounce, which must be as qmail writes them.
+        the same; the addresses are looked for in the bounce. It must be as qmail writes them, or a delivery status
+        notification (RFC 3464), as most hosts do, or have a field X-Failed-Recipients, as Exim does.
     LIST-return-warn-TIME.COOKIE-mary=host.example
         the warning has come back. It is kept: ezmlm-warn sends a probe.
     LIST-return-probe-TIME.COOKIE-mary=host.example
