@@ -19,6 +19,9 @@ _MEANT = {
     "iso-8859-8-i": "iso-8859-8", "x-gbk": "gb18030", "unicode-1-1-utf-7": "utf-7", "utf-8-sig": "utf-8",
 }  # fmt: skip
 
+UNSHOWN = "\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+"""For a set of re: controls, and what turns the direction of the text that follows."""
+
 
 def decoded_text(data: bytes, charset: bytes) -> str:
     r"""The text that these bytes are in that character set, whose name may be anything.
@@ -57,7 +60,7 @@ def _guessed(data: bytes) -> str:
 
 
 def is_shown(character: str) -> bool:
-    """Whether a character may stand in a line: no control, and none that turns the direction of what follows.
+    """Whether a character may stand in a line.
 
     >>> [is_shown(one) for one in ("a", "\\x1b", "\\u202e", "\\u2067", "ë")]
     [True, False, False, False, True]

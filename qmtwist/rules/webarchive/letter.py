@@ -49,8 +49,9 @@ def content(parsed: Parsed, mask: Mask) -> Content:
     files: list[Attached] = []
     for part in parsed.parts:
         if part.kind in _TEXTS and not part.is_attached and not (part.name and said):
-            said.append(prose(part, mask))
-            searched += [line.text for line in lines(part) if not line.depth]
+            found = list(lines(part))
+            said.append(prose(found, mask))
+            searched += [line.text for line in found if not line.depth]
         elif part.kind not in _SIGNATURES and part.data:
             files.append(_attached(part, len(files) + 1, mask))
             searched.append(files[-1].name)

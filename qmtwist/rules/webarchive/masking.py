@@ -23,7 +23,7 @@ class Mask:
         >>> Mask("friends", "h.example")("Joe <joe@x.example>, friends-help@h.example")
         'Joe <joe@…>, friends-help@h.example'
         """
-        return _ADDRESS.sub(self._masked, text) if "@" in text else text
+        return _ADDRESS.sub(self._masked, text) if "@" in text or "%40" in text else text
 
     def has(self, text: str) -> bool:
         """Whether there is an address to be masked."""

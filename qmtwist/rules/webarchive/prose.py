@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from qmtwist.mail.charset import decoded_text, is_shown
-from qmtwist.mail.shapes import Iterator, NamedTuple
+from qmtwist.mail.charset import UNSHOWN, decoded_text
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
 
 from .htmltext import html_text
 from .masking import Mask
@@ -16,6 +16,7 @@ LIMIT_LETTERS = 200_000  # of a text that are shown
 _FOLDED_LINES = 14  # of a quotation: longer ones are folded
 _DEPTH = 4  # of quotations that look different
 _LINK = re.compile(r"\bhttps?://[^\s<>\"'`{}|\\^\x00-\x1f]{1,1000}", re.IGNORECASE)
+_UNSHOWN = re.compile(f"(?![\n\t])[{UNSHOWN}]")
 _TRAILING = ".,;:!?…"
 
 
@@ -28,7 +29,7 @@ class Line(NamedTuple):
 
 def plain(part: Part) -> str:
     """The text of a part of a letter, whatever it is written in."""
-    text = decoded_text(part.data[: 4 * LIMIT_LETTERS], part.charset)
+    text = decoded_text(part.data[: 5 * LIMIT_LETTERS], part.charset)
     if part.kind == "text/html":
         text = html_text(text)
     return clean(text)
@@ -40,15 +41,15 @@ def clean(text: str) -> str:
     >>> clean("a\r\nb\x1b[1m\tc")
     'a\nb[1m\tc'
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.isprintable():
-        return text
-    return "".join([one for one in text if one in "\n\t" or is_shown(one)])
+    return _UNSHOWN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def lines(part: Part) -> Iterator[Line]:
     """The lines of a part of a letter that is text; those that belong together are one. (RFC 3676 §4)"""
-    text = plain(part)[:LIMIT_LETTERS].rstrip()
+    text = plain(part)
+    if len(text) > LIMIT_LETTERS:
+        text = text[:LIMIT_LETTERS] + "\n[the rest of this text is not shown]"
+    text = text.rstrip()
     if not part.is_flowed:
         for raw in text.split("\n"):
             yield _quoted(raw, " ")
@@ -82,20 +83,17 @@ def _quoted(line: str, between: str) -> Line:
     return Line(depth, text.removeprefix(" ") if depth else text)
 
 
-def prose(part: Part, mask: Mask) -> str:
+def prose(text: Iterable[Line], mask: Mask) -> str:
     """A part that is text, as HTML."""
     said: list[str] = []
     block: list[Line] = []
-    for line in lines(part):
+    for line in text:
         if block and (line.depth > 0) != (block[0].depth > 0):
             said.append(_block(block, mask))
             block = []
         block.append(line)
     said.append(_block(block, mask))
-    text = "".join([one for one in said if one])
-    if len(part.data) > 4 * LIMIT_LETTERS:
-        text += '<p class="note">The rest of this text is not shown.</p>\n'
-    return text
+    return "".join(said)
 
 
 def _block(block: list[Line], mask: Mask) -> str:

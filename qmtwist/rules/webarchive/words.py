@@ -16,6 +16,7 @@ LONGEST, SHORTEST = 24, 2
 WORDS = 1500  # of a letter
 _WORD = re.compile(r"[^\W_]+")
 _IDEOGRAPHS = 0x2E80  # from here on
+_MARKS = "\u0300"  # the first one
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -26,7 +27,9 @@ def words(text: str) -> dict[str, None]:
     ['zoe', '漢字', '字変', '変換', 'mail', 'list', 'hello']
     """
     if not text.isascii():
-        text = "".join([one for one in unicodedata.normalize("NFKD", text) if unicodedata.category(one)[0] != "M"])
+        text = "".join(
+            [one for one in unicodedata.normalize("NFKD", text) if one < _MARKS or unicodedata.category(one)[0] != "M"]
+        )
     found: dict[str, None] = {}
     for word in _WORD.findall(text.lower()):
         if ord(max(word)) >= _IDEOGRAPHS:
