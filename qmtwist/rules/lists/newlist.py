@@ -6,7 +6,9 @@ from qmtwist.mail.errors import Permanent
 from qmtwist.mail.shapes import NamedTuple
 
 from .cookie import KEYED
+from .instructions import Run, instructions
 from .languages import ENGLISH, language
+from .listconfig import Config, config_text
 
 DIRECTORIES = ("subscribers", "archive", "bounce", "text")
 LINKS = (("", "editor"), ("-owner", "owner"), ("-default", "manager"), ("-return-default", "bouncer"))
@@ -14,13 +16,16 @@ LINKS = (("", "editor"), ("-owner", "owner"), ("-default", "manager"), ("-return
 MODERATED_DIRECTORIES = (*DIRECTORIES, "mod", "mod/subscribers", "mod/pending", "mod/accepted", "mod/rejected")
 MODERATED_LINKS = (*LINKS, ("-accept-default", "moderator"), ("-reject-default", "moderator"))
 """The same for a list with moderators."""
-_MARKS = {
-    b"b": "modgetonly", b"g": "subgetonly", b"h": "nosubconfirm", b"j": "nounsubconfirm", b"l": "modcanlist",
-    b"n": "modcanedit", b"o": "modpostonly", b"r": "remote", b"s": "modsub", b"u": "subpostonly",
+MARKS = {
+    b"b": "modgetonly", b"d": "digested", b"g": "subgetonly", b"h": "nosubconfirm", b"i": "threaded",
+    b"j": "nounsubconfirm", b"l": "modcanlist", b"n": "modcanedit", b"o": "modpostonly", b"r": "remote",
+    b"s": "modsub", b"u": "subpostonly", b"w": "nowarn",
 }  # fmt: skip
 """The file that says a switch of ezmlm-make, by being there."""
 _MODERATED_BY = {b"8": "modsub", b"9": "remote", b"7": "modpost"}
 _WITH_MODERATORS, _WITH_PARTS = b"rs", b"krsu"
+_DIGEST_DIRECTORIES = ("digest", "digest/subscribers", "digest/bounce")
+_DIGEST_LINKS = (("-digest-return-default", "bouncer"), ("-digest-owner", "owner"))
 _REMOVED = (
     "return-path", "return-receipt-to", "content-length", "precedence", "list-id", "list-help", "list-post",
     "list-subscribe", "list-unsubscribe", "list-owner",
@@ -41,6 +46,15 @@ class Plan(NamedTuple):
     switches: bytes = b""  # the other letters that are on
     arguments: tuple[tuple[bytes, bytes], ...] = ()  # of the switches that are digits
     language: str = ""  # a code; English without one, and that is not noted
+    dot: bytes = b""  # the list's .qmail file
+    code: bytes = b""  # by which digests are asked for
+    now: int = 0
+
+    @property
+    def letters(self) -> bytes:
+        """All switches that are on."""
+        others = b"a" * self.is_archived + b"p" * self.is_public + b"m" * self.is_moderated
+        return bytes(sorted({*self.switches, *others}))
 
     def has(self, letters: bytes) -> bool:
         """Whether one of these switches is on."""
@@ -55,10 +69,12 @@ def check(plan: Plan) -> None:
         raise Permanent("quotes not allowed in dir")
     if any(b"\n" in text for _, text in plan.arguments):
         raise Permanent("newlines not allowed in arguments")
-    for name, text in (("dir", plan.directory), ("local", plan.local), ("host", plan.host)):
+    if plan.code and not plan.code.isalnum():
+        raise Permanent("only letters and digits are allowed in the digest code")
+    for name, text in (("dot", plan.dot), ("dir", plan.directory), ("local", plan.local), ("host", plan.host)):
         if b"\n" in text:
             raise Permanent(f"newlines not allowed in {name}")
-        if not text:
+        if not text and name != "dot":
             raise Permanent(f"{name} is empty")
 
 
@@ -69,17 +85,48 @@ def directories(plan: Plan) -> tuple[str, ...]:
         found += ["mod", "mod/subscribers"]
     if plan.has(_WITH_PARTS):
         found += [name for part in ("allow", "deny") for name in (part, part + "/subscribers")]
+    if plan.has(b"d"):
+        found += _DIGEST_DIRECTORIES
     return tuple(found)
 
 
 def links(plan: Plan) -> dict[str, str]:
     """What is put behind the name of the list's .qmail file, and the file that it is."""
-    return dict(MODERATED_LINKS if plan.is_moderated else LINKS)
+    return dict((MODERATED_LINKS if plan.is_moderated else LINKS) + (_DIGEST_LINKS if plan.has(b"d") else ()))
 
 
 def files(plan: Plan) -> dict[str, bytes]:
     """Name to content of every file."""
-    found = {
+    found = _always(plan)
+    if plan.is_archived:
+        found["archived"] = b""
+    if plan.is_public:
+        found["public"] = b""
+    for letter, name in MARKS.items():
+        if letter in plan.switches:
+            found[name] = b""
+    if plan.is_moderated:
+        found["modpost"] = b""
+    if plan.has(b"di"):
+        found["indexed"] = b""
+    if plan.has(b"d"):
+        found["dignum"] = b"0:0:%d\n" % plan.now
+    if plan.code:
+        found["digestcode"] = plan.code + b"\n"
+    found |= instructions(Run(plan.programs, plan.directory, plan.letters), dict(plan.arguments).get(b"5", b""))
+    for digit, path in plan.arguments:
+        name = _MODERATED_BY.get(digit, "")
+        if name in found and path[:1] == b"/":
+            found[name] = path + b"\n"
+        if digit == b"0":
+            found["sublist"] = path + b"\n"
+    config = Config(plan.letters, plan.dot, plan.local, plan.host, plan.code, plan.arguments, plan.language.encode())
+    return {**found, **_words(plan), "config": config_text(plan.directory, config)}
+
+
+def _always(plan: Plan) -> dict[str, bytes]:
+    """The files that every list has."""
+    return {
         "lock": b"",
         "lockbounce": b"",
         "num": b"0\n",
@@ -94,19 +141,6 @@ def files(plan: Plan) -> dict[str, bytes]:
         "headeradd": _added(plan.local, plan.host),
         "key": KEYED + plan.secret.hex().encode() + b"\n",
     }
-    if plan.is_archived:
-        found["archived"] = b""
-    if plan.is_public:
-        found["public"] = b""
-    for letter, name in _MARKS.items():
-        if letter in plan.switches:
-            found[name] = b""
-    found |= _instructions(plan)
-    for digit, path in plan.arguments:
-        name = _MODERATED_BY.get(digit, "")
-        if name in found and path[:1] == b"/":
-            found[name] = path + b"\n"
-    return {**found, **_words(plan)}
 
 
 def _words(plan: Plan) -> dict[str, bytes]:
@@ -124,48 +158,6 @@ def _words(plan: Plan) -> dict[str, bytes]:
     if plan.language:
         found["ezmlmrc"], found["charset"] = plan.language.encode() + b"\n", b"UTF-8\n"
     return found
-
-
-def _instructions(plan: Plan) -> dict[str, bytes]:
-    """The list's .qmail files. A letter to a subscriber that fails is no reason to handle a message again."""
-    names = (b"manage", b"return", b"warn", b"moderate", b"clean")
-    manage, back, warn, moderate, clean = (_line(plan, name) for name in names)
-    then_warn = warn + b" || exit 0\n"
-    moderator = {"moderator": moderate + b"\n", "modpost": b""} if plan.is_moderated else {}
-    if plan.is_moderated:
-        then_warn = clean + b" || exit 0\n" + then_warn
-    owner = dict(plan.arguments).get(b"5") or plan.directory + b"/Mailbox"
-    return {
-        **moderator,
-        "editor": _posting(plan) + then_warn,
-        "manager": manage + b"\n" + then_warn,
-        "bouncer": then_warn + _line(plan, b"weed", b"") + b"\n" + back + b"\n",
-        "owner": owner + b"\n" + then_warn,
-    }
-
-
-def _posting(plan: Plan) -> bytes:
-    """What a message goes through before it is sent."""
-    lines = [_line(plan, b"reject", b"")]
-    if plan.has(_WITH_PARTS):
-        lines.append(_line(plan, b"checksub", b"-n ", b" deny"))
-    if plan.has(b"u") and plan.is_moderated:
-        lines.append(_line(plan, b"gate", behind=_WRITERS))
-    elif plan.is_moderated:
-        lines.append(_line(plan, b"store"))
-    else:
-        lines += [_line(plan, b"checksub", behind=_WRITERS)] if plan.has(b"u") else []
-        lines.append(_line(plan, b"send"))
-    return b"".join([line + b"\n" for line in lines])
-
-
-_WRITERS = b" . digest allow mod"  # whoever may write to a list of subscribers
-
-
-def _line(plan: Plan, name: bytes, before: bytes | None = None, behind: bytes = b"") -> bytes:
-    """A line that runs a program, with the list's directory unless `before` is empty."""
-    program = b"|'%s/ezmlm-%s'" % (plan.programs, name)
-    return program if before == b"" else program + b" %s'%s'%s" % (before or b"", plan.directory, behind)
 
 
 def _added(local: bytes, host: bytes) -> bytes:
