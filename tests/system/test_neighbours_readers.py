@@ -1,4 +1,4 @@
-"""Programs that read or fetch mail while more of it comes in: fetchmail, getmail, mpop, mutt, Dovecot.
+"""Programs that read or fetch mail while more of it comes in: fetchmail, getmail, mpop, mutt, Dovecot, Courier.
 
 The settings are those of docs/howto/neighbours.md, with other ports and directories.
 """
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.system
 
 H = "test.example"
 FETCHING = "Fetch mail by POP3"
-IMAP = "/usr/lib/dovecot/imap"
+DOVECOT = "/usr/lib/dovecot/imap"
+COURIER = "/usr/bin/imapd"
+READING = "Read a maildir with Dovecot"
 COUNT = 40
 
 
@@ -191,29 +193,37 @@ def test_mutt_reads_and_deletes_by_pop3(office: Office) -> None:
     )
 
 
-@pytest.mark.skipif(not os.access(IMAP, os.X_OK), reason="Dovecot is not here: Debian has it in dovecot-imapd")
-def test_dovecot_reads_a_maildir_that_is_being_filled(office: Office) -> None:
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param(path, marks=pytest.mark.skipif(not os.access(path, os.X_OK), reason=f"Debian has it in {package}"))
+        for path, package in ((DOVECOT, "dovecot-imapd"), (COURIER, "courier-imap"))
+    ],
+)
+def test_a_server_reads_a_maildir_that_is_being_filled(office: Office, server: str) -> None:
     """S241: no message is missed, shown twice or changed; marks and deletions meet no trouble either."""
     made = office.town
     joe = made.directory("joe")
-    location = re.findall(r"`mail_location = (.*?)`", sections()["Read a maildir with Dovecot"])[0].replace("~", joe)
+    (page,) = [text for title, text in sections().items() if title.startswith(READING)]
+    location = re.findall(r"`mail_location = (.*?)`", page)[0].replace("~", joe)
+    assert "`MAILDIRPATH=Maildir`" in page
     made.file("joe", "dovecot.conf", f"mail_location = {location}\nlog_path = /dev/stderr\nssl = no\n")
     seen: dict[int, int] = {}
     with mail_coming_in(office) as sender:
         while sender.is_alive():
-            look(made, seen)
+            look(made, seen, server)
     office.wait_for_messages("joe", COUNT - COUNT // 10)
-    wait_until(lambda: look(made, seen) or len(seen) == COUNT, lambda: seen)
+    wait_until(lambda: look(made, seen, server) or len(seen) == COUNT, lambda: seen)
     assert sorted(seen.values()) == list(range(COUNT))
     assert os.listdir(f"{made.maildir('joe')}/tmp") == [] and os.listdir(f"{made.maildir('joe')}/new") == []
     assert subjects(made.messages("joe")) == [number for number in range(COUNT) if number % 10]
 
 
-def look(made: Town, seen: dict[int, int]) -> None:
+def look(made: Town, seen: dict[int, int], server: str) -> None:
     """One IMAP session: note the subjects by UID, mark everything, expunge what ends in 0."""
     commands = ["SELECT INBOX", "UID FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])", "STORE 1:* +FLAGS (\\Seen)"]
     found = []
-    with imap(made) as ask:
+    with imap(made, server) as ask:
         ask(commands[0])
         answer = ask(commands[1])
         for uid, subject in re.findall(r"UID (\d+) BODY.*?\r\nSubject: (\d+)\r\n", answer):
@@ -227,12 +237,18 @@ def look(made: Town, seen: dict[int, int]) -> None:
 
 
 @contextlib.contextmanager
-def imap(made: Town) -> Iterator[Callable[[str], str]]:
-    """Dovecot for joe, who has logged in; a command returns its answer, which must be OK."""
+def imap(made: Town, server: str) -> Iterator[Callable[[str], str]]:
+    """A server for joe, who has logged in; a command returns its answer, which must be OK."""
     joe = made.directory("joe")
+    # Courier is started in the user's home, which is a place in the name space that is entered only then.
+    elsewhere = ["/bin/sh", "-c", f"cd {joe} && exec {server} Maildir"]
+    command = [server, "-c", f"{joe}/dovecot.conf"] if server == DOVECOT else elsewhere
+    # what Courier's program for logging in leaves in the environment
+    login = {"AUTHENTICATED": "joe", "AUTHADDR": "joe", "IMAPLOGINTAG": "*", "TCPREMOTEIP": "::1", "TCPREMOTEPORT": "1"}
+    more = {"IMAP_CAPABILITY": "IMAP4rev1 UIDPLUS", "IMAP_USELOCKS": "1", "IMAP_UMASK": "022", **login}
     process = subprocess.Popen(
-        [IMAP, "-c", f"{joe}/dovecot.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        cwd="/", env={"USER": "joe", "HOME": joe, "PATH": SHELL}, preexec_fn=made.before_exec("joe"),
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
+        env={"USER": "joe", "HOME": joe, "PATH": SHELL, **more}, preexec_fn=made.before_exec("joe"),
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
 
@@ -245,13 +261,13 @@ def imap(made: Town) -> Iterator[Callable[[str], str]]:
             answer += line.decode("latin-1")
             if line.startswith(b"a "):
                 break
-        is_empty = "STORE" in command and answer.startswith("a BAD")  # there is no message yet
+        is_empty = "1:*" in command and answer.startswith(("a BAD", "a NO"))  # there is no message yet
         assert "\na OK " in f"\n{answer}" or is_empty, (command, answer)
         return answer
 
     with process:
         try:
-            assert process.stdout.readline().startswith(b"* PREAUTH ")
+            assert process.stdout.readline().startswith((b"* PREAUTH ", b"* OK LOGIN "))
             yield ask
             ask("LOGOUT")
         finally:
