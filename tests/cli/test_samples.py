@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from qmtwist.cli.control import boot
 from qmtwist.rules import peers
 from qmtwist.services.options import SERVICES
 
@@ -31,6 +34,30 @@ def test_systemd_understands_the_units(tmp_path: Path, name: str) -> None:
         (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/qmtwist/bin/twistd", "/bin/true"))
     ended = subprocess.run(["systemd-analyze", "verify", tmp_path / name], capture_output=True, text=True)
     assert "qmtwist" not in ended.stderr, ended.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemctl") is None, reason="no systemd here")
+def test_systemd_enables_what_setup_writes(tmp_path: Path) -> None:
+    """S071: by `systemctl enable` in a tree of its own, whatever the home is called."""
+    home = "/srv/50% my mail"
+    units = tmp_path / "root" / "etc" / "systemd" / "system"
+    units.mkdir(parents=True)
+    for name, text in boot.units(home).items():
+        if name != "init":
+            (units / name).write_text(text.replace(f"{os.path.dirname(sys.executable)}/twistd", "/bin/true"))
+    names = [unit.name for unit in sorted(units.iterdir())]
+    ended = subprocess.run(["systemd-analyze", "verify", *sorted(units.iterdir())], capture_output=True, text=True)
+    assert "qmtwist" not in ended.stderr, ended.stderr
+    subprocess.run(["systemctl", f"--root={tmp_path}/root", "enable", *names], check=True, capture_output=True)
+    wanted = {path.relative_to(units).as_posix() for path in units.glob("*.wants/*")}
+    assert wanted == {
+        "multi-user.target.wants/qmtwist.service",
+        "sockets.target.wants/qmtwist-pop3.socket",
+        "sockets.target.wants/qmtwist-smtp.socket",
+    }
+    service = (units / "qmtwist.service").read_text()
+    assert f'qmtwist --home "{home.replace("%", "%%")}"\n' in service and "/var/qmail" not in service
+    assert f"HOME_OF_MAIL='{home}'\n" in boot.units(home)["init"]
 
 
 def test_socket_units_name_services() -> None:

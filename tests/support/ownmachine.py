@@ -100,14 +100,15 @@ class Machine:
             _mount(TOP, f"{self.root}{TOP}", None, privately.BIND)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
-    def _enter_spaces(self) -> None:
+    def enter_spaces(self) -> None:
+        """Where the tree is, beside the one below it."""
         for descriptor in self._spaces:
             if _libc.setns(descriptor, 0):
                 raise OSError(ctypes.get_errno(), "cannot enter")
 
     def enter(self) -> None:
         """What a new process does before it becomes a program."""
-        self._enter_spaces()
+        self.enter_spaces()
         os.chroot(self.root)
         os.chdir("/")
 
@@ -117,7 +118,7 @@ class Machine:
         A file that was written with what it said before is not changed.
         """
         words = [PYTHON, "-c", CHANGES, f"{self._directory}/upper", self.root]
-        text = subprocess.run(words, preexec_fn=self._enter_spaces, check=True, capture_output=True, text=True).stdout
+        text = subprocess.run(words, preexec_fn=self.enter_spaces, check=True, capture_output=True, text=True).stdout
         return dict(line.split("\t") for line in text.splitlines())
 
     def run(self, *words: str, text: str = "", may_fail: bool = False) -> str:

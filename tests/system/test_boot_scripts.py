@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from qmtwist.cli.control import boot
 from tests.support.daemon import LIMIT_S, environment, free_port
 from tests.support.processes import tree
 from tests.support.remote import wait_until
@@ -74,7 +75,7 @@ def prepare(place: Office) -> None:
 def test_there_is_a_script_for_every_habit(place: Office) -> None:
     """S008: the names of qmail's boot/, and rc, which reads control/defaultdelivery."""
     names = {f"{name}{end}" for name in ("home", "proc", "binm1", "binm2", "binm3") for end in ("", "+df")}
-    assert {*os.listdir(f"{place.town.path}/boot")} == {*names, "rc", "server"}
+    assert {*os.listdir(f"{place.town.path}/boot")} == {*names, "rc", "server", *boot.UNITS}
     for name in names:
         path = f"{place.town.path}/boot/{name}"
         assert os.stat(path).st_mode & 0o7777 == 0o755

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.system
 
 HOWTO = Path(TOP) / "docs" / "howto"
 # What belongs to the machine: root of a real one types these.
-OF_THE_MACHINE = ("systemctl ", "update-rc.d ", "ln -s /var/qmail/supervise", "cp etc/")
+OF_THE_MACHINE = (
+    "systemctl ",
+    "update-rc.d ",
+    "ln -s /var/qmail/supervise",
+    *(f"cp /var/qmail/boot/{name}" for name in ("init", "qmtwist")),
+)
 
 
 @pytest.fixture
@@ -85,9 +90,11 @@ def test_the_service_directory(made: Town) -> None:
     assert b"qmtwist supervise not running" in made.attempt("qmailctl", "start").stdout
 
 
-def test_the_files_of_the_page_are_there() -> None:
-    named = set(re.findall(r"\betc/(?:systemd|init\.d)/qmtwist[\w.-]*", (HOWTO / "start-at-boot.md").read_text()))
-    assert len(named) == 4 and [name for name in named if not (Path(TOP) / name).is_file()] == []
+def test_the_files_of_the_page_are_there(made: Town) -> None:
+    named = set(re.findall(r"/var/qmail/boot/(\S+)", (HOWTO / "start-at-boot.md").read_text()))
+    assert len(named) == 5 and named <= set(os.listdir(f"{made.path}/boot"))
+    samples = Path(TOP) / "etc"
+    assert all((samples / place).is_file() for place in ("systemd/qmtwist.service", "init.d/qmtwist"))
 
 
 def test_a_copy_of_every_message(made: Town) -> None:

@@ -1,15 +1,22 @@
-"""The start scripts in HOME/boot: one of them, copied to HOME/rc, starts the mail system. (qmail's boot/)"""
+"""What is in HOME/boot: start scripts, one of which, copied to HOME/rc, starts the mail system (qmail's boot/); and
+units of systemd and an init script, by which a machine does that itself.
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
+from urllib.parse import quote
 
 from qmtwist.cli.registry import PROGRAMS
 from qmtwist.mail.shapes import NamedTuple
 
 DOT_FORWARD = "|dot-forward .forward\n"
+UNITS = {"qmtwist.service": 0o644, "qmtwist-smtp.socket": 0o644, "qmtwist-pop3.socket": 0o644, "init": 0o755}
+"""What the machine starts us by, and the modes of these files."""
+SAMPLE_TWISTD, SAMPLE_HOME = "/opt/qmtwist/bin/twistd", "/var/qmail"
+_SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "units")
 
 
 class Script(NamedTuple):
@@ -69,6 +76,43 @@ def scripts(home: str) -> dict[str, str]:
         )
         texts[f"{name}+df"] = _text(home, forwarding)
     return {name: text for name, text in texts.items() if text}
+
+
+def units(home: str) -> dict[str, str]:
+    """The units and the init script for this home and this Python, name to text.
+
+    :raises OSError: the package is not complete.
+    """
+    texts = {}
+    for name in UNITS:
+        with open(f"{_SAMPLES}/{name}", encoding="ascii") as stream:
+            texts[name] = "".join(_here(line, home) for line in stream)
+    return texts
+
+
+def _here(line: str, home: str) -> str:
+    """A line of a sample with the paths of this home and this Python."""
+    word = home
+    if line.startswith("HOME_OF_MAIL="):
+        word = shlex.quote(home)
+    elif line.startswith(("ExecStart=", "RequiresMountsFor=")):
+        word = unit_word(home)
+    elif line.startswith("Documentation="):
+        word = quote(home).replace("%", "%%")
+    twistd = f"{os.path.dirname(sys.executable)}/twistd"
+    return line.replace(SAMPLE_TWISTD, unit_word(twistd)).replace(SAMPLE_HOME, word)
+
+
+def unit_word(path: str) -> str:
+    """A path as a word in a unit: `%` is doubled, and what has a blank or a quote is quoted. (systemd.syntax(7))
+
+    >>> unit_word("/var/qmail"), unit_word("/srv/my mail"), unit_word("/srv/50%")
+    ('/var/qmail', '"/srv/my mail"', '/srv/50%%')
+    """
+    plain = path.replace("%", "%%")
+    if any(letter in plain for letter in " \t'\"\\"):
+        return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return plain
 
 
 def _text(home: str, script: Script) -> str:

@@ -295,7 +295,9 @@ class Setup:
             print(f"warning: {note}", file=sys.stderr)
         scripts = {} if self.is_null_client else boot.scripts(self.home)
         for name, text in scripts.items():
-            _renew(f"{self.home}/boot/{name}", text.encode(), 0o755)
+            _renew(f"{self.home}/boot/{name}", os.fsencode(text), 0o755)
+        for name, text in ({} if self.is_null_client else boot.units(self.home)).items():
+            _renew(f"{self.home}/boot/{name}", os.fsencode(text), boot.UNITS[name])
         for name, content in documents.texts().items():
             os.makedirs(os.path.dirname(f"{self.home}/doc/{name}"), exist_ok=True)
             _renew(f"{self.home}/doc/{name}", content, 0o644)
