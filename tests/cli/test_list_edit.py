@@ -160,3 +160,17 @@ def test_wrong_use(place: FilterHome, words: tuple[str, ...]) -> None:
 
 def test_what_is_not_there_is_not_changed(place: FilterHome) -> None:
     assert edit(place, "-e", name="nothing")[0] == 111
+
+
+def test_the_lists_in_a_list(place: FilterHome) -> None:
+    directory = str(make(place, "-dr"))
+    assert place.run("ezmlm-sub", directory, "digest", "ann@x.y", "joe@x.y") == (0, b"", b"")
+    assert place.run("ezmlm-sub", directory, "mod", text=b"tom@x.y\n") == (0, b"", b"")
+    assert place.run("ezmlm-unsub", directory, "digest", "joe@x.y") == (0, b"", b"")
+    assert [place.run("ezmlm-list", directory, *part)[1] for part in ((), ("digest",), ("mod",))] == [
+        b"", b"ann@x.y\n", b"tom@x.y\n",
+    ]  # fmt: skip
+    assert Path(f"{directory}/digest/Log").read_text().count("manual") == 3
+    for words in (("nothing", "a@b"), ("digest", "nobody"), ("text", "a@b")):
+        assert place.run("ezmlm-sub", directory, *words)[0] == 100
+    assert place.run("ezmlm-list", directory, "nothing")[0] == 100

@@ -9,7 +9,7 @@ from qmtwist.mail.errors import Temporary
 from qmtwist.mail.shapes import Iterator
 from qmtwist.store.lists.subscribers import Subscribers
 
-from .common import carry_out, enter, take
+from .common import carry_out, enter, part_of, take
 
 _ACCEPTED = b"mMn"
 
@@ -20,9 +20,10 @@ def change(name: bytes, arguments: list[bytes], is_adding: bool) -> int:
     def work() -> int:
         line = take(arguments, _ACCEPTED)
         enter(line.words[0])
-        words = line.words[1:] or list(from_input())
+        part, words = part_of(line.words[1:])
+        words = words or list(from_input())
         addresses = words[::2] if b"n" in line.values else words
-        people = Subscribers(".")
+        people = Subscribers(part)
         changed = people.add(addresses) if is_adding else people.remove(addresses)
         people.note(b"+manual" if is_adding else b"-manual", changed, int(time.time()))
         return 0

@@ -83,3 +83,10 @@ def variable(name: bytes) -> bytes:
     if found is None:
         raise Permanent(name.decode() + " not set")
     return found
+
+
+def part_of(words: list[bytes]) -> tuple[str, list[bytes]]:
+    """One of the lists in the list's directory, such as `digest`, if the first word names one; and the other words."""
+    if words and b"@" not in words[0] and os.path.isdir(words[0] + b"/subscribers"):
+        return os.fsdecode(words[0]), words[1:]
+    return os.curdir, words

@@ -117,7 +117,7 @@ def main(arguments: list[bytes], home: str) -> int:
         os.umask(0o077)
         if is_edit:
             return _edit(given, words, home)
-        plan = _plan(given, Config(_USUAL, *words[1:]), words[0], home)
+        plan = _plan(given, _named(Config(_USUAL), words), words[0], home)
         check(plan)
         with suppress(FileNotFoundError, NotADirectoryError):  # which `make` tells
             become_owner(os.path.dirname(plan.directory.rstrip(b"/")) or b"/")
@@ -136,7 +136,7 @@ def _edit(given: list[tuple[bytes, bytes]], words: list[bytes], home: str) -> in
     old = known(os.fsdecode(directory))
     letters = b"".join([letter for letter, _ in given])
     base = old if b"+" in letters else old._replace(letters=_USUAL, arguments=())
-    new = base._replace(**dict(zip(("dot", "local", "host", "code"), words[1:], strict=False)))
+    new = _named(base, words)
     if not (new.dot and new.local and new.host):
         raise Permanent("it is not known how this list was made: give dot, local and host as well")
     plan = _plan(given, new, directory, home)
@@ -144,6 +144,14 @@ def _edit(given: list[tuple[bytes, bytes]], words: list[bytes], home: str) -> in
     is_renamed = (new.local, new.host) != (old.local, old.host)
     edit(plan, letters.count(b"e") + letters.count(b"+") > 1 or is_renamed, b"C" in letters)
     return 0
+
+
+def _named(config: Config, words: list[bytes]) -> Config:
+    """The same list with the names on the command line, if there are some."""
+    if len(words) == 1:
+        return config
+    dot, local, host, *code = words[1:]
+    return config._replace(dot=dot, local=local, host=host, code=b"".join(code) or config.code)
 
 
 def _plan(given: list[tuple[bytes, bytes]], base: Config, directory: bytes, home: str) -> Plan:

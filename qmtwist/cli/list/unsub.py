@@ -1,10 +1,12 @@
 """ezmlm-unsub - take addresses off a mailing list
 
-    ezmlm-unsub [-n] DIR [ADDRESS [NAME]]...
+    ezmlm-unsub [-n] DIR [PART] [ADDRESS [NAME]]...
 
 Unsubscribes each address from the list in DIR, whose path begins with a slash. Upper and lower case do not matter, and
 that one is not there is no error. Without addresses they are read from standard input, one a line; empty lines and
 those that begin with # do not count. What was done is written into DIR/Log.
+
+With PART, such as digest, allow, deny or mod, the same is done to the list of that name in DIR.
 
 -n: each address is followed by a name, which does not matter.
 -m, -M: accepted from ezmlm-idx; subscribers are always in files. Its -h is not.
