@@ -201,3 +201,20 @@ def test_links_outlive_a_restart(place: Place) -> None:
     place.office.start()
     assert ask(place, "POST", link, CLICK)[0] == 200
     wait_until(lambda: ANN not in subscribers(place))
+
+
+def test_a_digest_has_links_of_its_own(place: Place) -> None:
+    """Who leaves the digest stays on the list."""
+    office = place.office
+    shell(office, "mkdir -p ~/friends/digest/subscribers ~/friends/digest/bounce")
+    shell(office, f"ezmlm-sub ~/friends/digest {ANN} {TOM}")
+    post(place)
+    for user in ("ann", "tom"):
+        office.town.forget(user)
+    shell(office, "ezmlm-get ~/friends")
+    found = links(office.wait_for_messages("ann", 1)[0])
+    assert found.address.startswith("joe-friends-digest-uo.")
+    assert links(office.wait_for_messages("tom", 1)[0]) != found
+    assert ask(place, "POST", found.link, CLICK)[0] == 200
+    wait_until(lambda: shell(office, "ezmlm-list ~/friends/digest") == f"{TOM}\n")
+    assert subscribers(place) == [ANN, FAR, TOM]

@@ -16,6 +16,7 @@ from qmtwist.rules.lists import answer
 from qmtwist.rules.lists.cookie import cookie, part_key
 from qmtwist.rules.lists.digest import Look, form_of
 from qmtwist.rules.lists.heading import cut, value
+from qmtwist.rules.lists.oneclick import DIGEST
 from qmtwist.rules.lists.threads import Entry
 from qmtwist.store.lists.archive import kept_size
 from qmtwist.store.lists.digests import Digested, Digests, Sending
@@ -26,6 +27,7 @@ from qmtwist.store.lists.subscribers import Subscribers
 from .collection import collected, listed, look_of
 from .digested import receipt
 from .incoming import Incoming
+from .oneclick import mark_of
 from .queueing import accepted, begin
 
 PATIENCE_S = 3600
@@ -115,7 +117,8 @@ def _send(
     remark = wish.remark + of.fill(place.text("digest"))
     sender = b"%s-return-%d-@%s-@[]" % (of.local + b"-digest", sending.first, of.host)
     with begin(home) as submission:
-        submission.write(_head(place, of, sending, subject, look))
+        mark = mark_of(place, submission, sending.first, DIGEST)
+        submission.write(mark + _head(place, of, sending, subject, look, bool(mark)))
         for piece in collected(place, look, found, subject, heading, remark):
             submission.write(piece)
         digests.begin(sending)
@@ -136,10 +139,13 @@ def _list(place: ListDirectory) -> answer.List:
     return answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
 
 
-def _head(place: ListDirectory, of: answer.List, sending: Sending, subject: bytes, look: Look) -> bytes:
+def _head(
+    place: ListDirectory, of: answer.List, sending: Sending, subject: bytes, look: Look, is_personal: bool
+) -> bytes:
+    """With `is_personal` each reader gets a List-Unsubscribe of their own."""
     own = answer.List(of.local + b"-digest", of.host, of.mailinglist)
     added = [field.raw for field in cut(place.read("headeradd") or b"").fields if field.name not in _OWN_FIELDS]
-    for word in (b"help", b"subscribe", b"unsubscribe"):
+    for word in (b"help", b"subscribe") if is_personal else (b"help", b"subscribe", b"unsubscribe"):
         added.append(b"List-%s: <mailto:%s>\n" % (word.capitalize(), own.address(word)))
     return b"".join(
         [

@@ -31,12 +31,19 @@ def marked(place: ListDirectory, submission: Submission, clothes: Dress, number:
 
     :raises Temporary: the secret can neither be read nor made.
     """
+    found = mark_of(place, submission, number)
+    return found, clothes._replace(add=without_unsubscribe(clothes.add)) if found else clothes
+
+
+def mark_of(place: ListDirectory, submission: Submission, number: int, part: bytes = b"") -> bytes:
+    """The same for a posting, or a digest, that has no List-Unsubscribe then; empty if it gets no mark.
+
+    :raises Temporary: the secret can neither be read nor made.
+    """
     if not submission.is_handed or not place.has("public"):
-        return b"", clothes
+        return b""
     secret = place.read(_FILE)
-    if secret is None:
-        return b"", clothes
-    return mark(secret.strip() or _make_secret(place), number), clothes._replace(add=without_unsubscribe(clothes.add))
+    return b"" if secret is None else mark(secret.strip() or _make_secret(place), number, part)
 
 
 def leave(home: str, place: ListDirectory, click: Click, sender: bytes, now: int) -> int | None:
@@ -47,7 +54,8 @@ def leave(home: str, place: ListDirectory, click: Click, sender: bytes, now: int
 
     :raises Temporary: they are still on the list.
     """
-    people = Subscribers(place.path)
+    part = click.part.decode()
+    people = Subscribers(f"{place.path}/{part}" if part else place.path)
     if not is_valid(click, place.read(_FILE) or b"", place.number().last):
         return None
     with suppress(Malformed):
@@ -55,13 +63,15 @@ def leave(home: str, place: ListDirectory, click: Click, sender: bytes, now: int
         people.note(b"-oneclick", gone, now)
         if gone and is_sendable(click.target):
             with suppress(MailError):
-                return _tell(home, place, click.target, sender, now)
+                return _tell(home, place, click, sender, now)
     return None
 
 
-def _tell(home: str, place: ListDirectory, target: bytes, sender: bytes, now: int) -> int:
+def _tell(home: str, place: ListDirectory, click: Click, sender: bytes, now: int) -> int:
     """:raises MailError: it is not queued."""
-    of = answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
+    target, main = click.target, place.line("outlocal")
+    local = main + (b"-" + click.part if click.part else b"")
+    of = answer.List(local, place.line("outhost"), place.line("mailinglist"), main)
     text = of.fill(place.text("top")) + answer.fill(of, place.text("unsub-ok"), target, b"")
     text += of.fill(place.text("bottom"))
     with begin(home) as submission:

@@ -20,7 +20,7 @@ from .cookie import LENGTH, letters
 from .heading import cut
 
 MARK = b"X-Qmtwist-One-Click: "
-VERB = b"uo"
+VERB, DIGEST = b"uo", b"digest"
 START_BYTES = 1024  # of a queued message, in which its mark is
 BODY = b"List-Unsubscribe=One-Click"
 SECRET_BYTES = 32
@@ -33,11 +33,12 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 class Click(NamedTuple):
-    """A wish to leave: whose, by which posting, and what proves that he had it."""
+    """A wish to leave: whose, by which posting, and what proves that he had it; `part` is `digest` or nothing."""
 
     number: int
     cookie: bytes
     target: bytes
+    part: bytes = b""
 
 
 class Marked(NamedTuple):
@@ -55,18 +56,19 @@ class Leaving(NamedTuple):
     target: bytes
 
 
-def posting_key(secret: bytes, number: int) -> bytes:
+def posting_key(secret: bytes, number: int, part: bytes = b"") -> bytes:
     """The key of one posting; nobody can tell the secret from it, or the key of another.
 
     >>> len(posting_key(b"secret", 7)), posting_key(b"secret", 7) == posting_key(b"secret", 8)
     (64, False)
     """
-    return blake2b(b"posting %d" % number, key=secret.strip()[:_KEY_BYTES], digest_size=32).hexdigest().encode()
+    text = b"%s %d" % (part or b"posting", number)
+    return blake2b(text, key=secret.strip()[:_KEY_BYTES], digest_size=32).hexdigest().encode()
 
 
-def mark(secret: bytes, number: int) -> bytes:
-    """The field that stands first in a posting."""
-    return MARK + posting_key(secret, number) + b"\n"
+def mark(secret: bytes, number: int, part: bytes = b"") -> bytes:
+    """The field that stands first in a posting, or in a digest."""
+    return MARK + posting_key(secret, number, part) + b"\n"
 
 
 def cookie(key: bytes, address: bytes) -> bytes:
@@ -138,22 +140,24 @@ def parse(action: bytes) -> Click | None:
     """The part of an address behind the list's name and a `-`, if it says that somebody leaves by a click.
 
     >>> parse(b"uo.7.aaaaaaaaaaaaaaaaaaaa-ann=x.y")
-    Click(number=7, cookie=b'aaaaaaaaaaaaaaaaaaaa', target=b'ann@x.y')
+    Click(number=7, cookie=b'aaaaaaaaaaaaaaaaaaaa', target=b'ann@x.y', part=b'')
     """
-    word, _, box = action.partition(b"-")
+    first, _, rest = action.partition(b"-")
+    part = DIGEST if first.lower() == DIGEST else b""
+    word, _, box = (rest if part else action).partition(b"-")
     verb, _, proof = word.lower().partition(b".")
     number, _, letters_ = proof.partition(b".")
     target = unboxed(box)
     if verb != VERB or not _is_number(number) or not target:
         return None
-    return Click(int(number), letters_, target)
+    return Click(int(number), letters_, target, part)
 
 
 def is_valid(click: Click, secret: bytes, last: int) -> bool:
     """Whether the list has sent this posting, which may be years ago, to this address. `last` is its latest one."""
     if not secret.strip() or not 0 < click.number <= last:
         return False
-    return _compare_digest(click.cookie, cookie(posting_key(secret, click.number), click.target))
+    return _compare_digest(click.cookie, cookie(posting_key(secret, click.number, click.part), click.target))
 
 
 def fields(address: bytes, link: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 import pytest
 
 from qmtwist.agents.lists.manage import Request, manage
+from qmtwist.agents.lists.oneclick import mark_of as oneclick_mark
 from qmtwist.agents.lists.oneclick import marked
 from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.errors import Permanent, Temporary
@@ -105,6 +106,18 @@ def test_a_click_takes_its_owner_off_and_tells_him_once(place: ListDirectory) ->
     assert write_to(place, local) is None
     assert letters(place).count(b"GOODBYE") == 1
     assert (place.read("Log") or b"").endswith(b" -oneclick ann@x.y\n")
+
+
+def test_who_leaves_the_digest_stays_on_the_list(place: ListDirectory) -> None:
+    os.makedirs(f"{place.path}/digest/subscribers")
+    Subscribers(f"{place.path}/digest").add([b"ann@x.y"])
+    mark = oneclick_mark(place, cast(Submission, Queue()), 7, b"digest")
+    found = oneclick.find(b"Received: (qmail 1 invoked by uid 1); x\n" + mark)
+    assert found is not None
+    address = oneclick.leaving(b"list-digest-return-7-@h.dom-@[]", b"ann@x.y", found.key)
+    assert write_to(place, address.partition(b"@")[0]) is not None
+    assert people(place) == [b"Ann@x.y", b"joe@x.y"] and not list(Subscribers(f"{place.path}/digest"))
+    assert b"\nSubject: GOODBYE from list-digest@h.dom\n" in letters(place)
 
 
 def test_a_forged_click_does_nothing_and_is_not_answered(place: ListDirectory) -> None:

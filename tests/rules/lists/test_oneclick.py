@@ -50,6 +50,17 @@ def test_a_posting_that_was_never_sent_is_left_by_nobody() -> None:
     assert not oneclick.is_valid(click, b"\n", 7)
 
 
+def test_a_digest_is_left_by_its_own_links() -> None:
+    sender, key = b"list-digest-return-7-@h.dom-@[]", oneclick.posting_key(SECRET, 7, b"digest")
+    address = oneclick.leaving(sender, b"ann@x.y", key)
+    click = oneclick.parse(address.removeprefix(b"list-").rpartition(b"@")[0])
+    assert click is not None and (click.part, click.target) == (b"digest", b"ann@x.y")
+    assert oneclick.is_valid(click, SECRET, 7) and not oneclick.is_valid(click._replace(part=b""), SECRET, 7)
+    assert oneclick.target_of(address) == (b"list-digest@h.dom", b"ann@x.y")
+    posting = leave(b"ann@x.y")
+    assert posting is not None and not oneclick.is_valid(posting._replace(part=b"digest"), SECRET, 7)
+
+
 def test_case_does_not_count() -> None:
     click = leave(b"Ann@X.y")
     assert click is not None and oneclick.is_valid(click._replace(target=b"ann@x.y"), SECRET, 7)
