@@ -151,7 +151,11 @@ def test_other_settings_make_all_anew(place: Path) -> None:
     make(place)
     assert "January 2020" in page(place, "msg/1.html")
     make(place, is_by_date_field=True, title="T")
-    assert "May 2011" in page(place, "msg/1.html") and page(place, "msg/1.html").count("- T</title>") == 1
+    keep(place, letter("second"))
+    assert make(place) == (1, 2)  # what was said is remembered
+    assert "May 2011" in page(place, "msg/1.html") and page(place, "msg/2.html").count("- T</title>") == 1
+    os.unlink(place / "list/archive/0/02")
+    make(place, is_anew=True)
     assert sorted(os.listdir(place / "out/month")) == ["2011-05-date.html", "2011-05.html"]
 
 
@@ -307,3 +311,10 @@ def test_the_program(tmp_path: Path) -> None:
     assert home.run("qmtwist", "archive", f"{place}/nowhere", f"{place}/out")[0] == 111
     assert home.run("qmtwist", "archive", f"{place}/list", f"{place}/list")[0] == 100
     assert home.run("qmtwist", "archive", f"{place}/list")[0] == 100
+
+
+def test_settings_can_be_taken_back(place: Path) -> None:
+    keep(place, letter())
+    make(place, title="T", is_by_date_field=True)
+    make(place, title="", is_by_date_field=False)
+    assert "- friends@lists.example</title>" in page(place, "msg/1.html")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Iterable, NamedTuple
 from qmtwist.rules.webarchive import lists, looks
 from qmtwist.rules.webarchive.catalogue import Catalogue, Listed, Reader, listed
@@ -29,10 +30,13 @@ _BATCH_BYTES = 24 << 20  # of text that is in memory until the pages are written
 
 
 class Wishes(NamedTuple):
-    """What somebody wants of an archive. `is_anew`: every page is made again."""
+    """What somebody wants of an archive; None: as it was. An empty title is the list's address.
 
-    title: str = ""
-    is_by_date_field: bool = False
+    With `is_anew` every page is made again.
+    """
+
+    title: str | None = None
+    is_by_date_field: bool | None = None
     is_anew: bool = False
 
 
@@ -54,8 +58,9 @@ def publish(directory: str, out: str, wishes: Wishes) -> Done:
         last = place.number().last
     site = Website(out)
     with site.open():
-        work = _Work(place, site, wishes)
-        work.prepare()
+        lines = site.known()
+        work = _Work(place, site, _settings(place, lines, wishes))
+        work.prepare(lines, wishes.is_anew)
         before = len(work.known.numbers)
         while work.reached < last:
             work.batch(last)
@@ -66,33 +71,56 @@ def publish(directory: str, out: str, wishes: Wishes) -> Done:
         return Done(len(work.known.numbers) - before, len(work.known.numbers))
 
 
+class _Settings(NamedTuple):
+    """What pages depend on, beside the letters."""
+
+    layout: int
+    title: str
+    is_by_date_field: bool
+    local: str
+    host: str
+    prefix: str
+
+    def line(self) -> bytes:
+        """The first line of what has been made."""
+        return json.dumps(["archive", *self]).encode()
+
+
+def _settings(place: ListDirectory, lines: list[bytes], wishes: Wishes) -> _Settings:
+    local, host, prefix = place.line("outlocal"), place.line("outhost"), place.optional_line("prefix")
+    title, is_by_date_field = "", False
+    with suppress(ValueError, IndexError):
+        title, is_by_date_field = json.loads(lines[0])[2:4]
+    return _Settings(
+        LAYOUT,
+        str(title) if wishes.title is None else wishes.title,
+        bool(is_by_date_field if wishes.is_by_date_field is None else wishes.is_by_date_field),
+        *[text.decode("latin-1") for text in (local, host, prefix)],
+    )
+
+
 class _Work:
     """One run: what is known, and how far it has come."""
 
-    def __init__(self, place: ListDirectory, site: Website, wishes: Wishes) -> None:
-        local, host = place.line("outlocal").decode("latin-1"), place.line("outhost").decode("latin-1")
+    def __init__(self, place: ListDirectory, site: Website, settings: _Settings) -> None:
+        local, host = settings.local, settings.host
         self._place = place
         self._site = site
-        self._wishes = wishes
-        self._frame = Frame(wishes.title or f"{local}@{host}", local, host)
+        self._settings = settings.line()
+        self._frame = Frame(settings.title or f"{local}@{host}", local, host)
         self._mask = Mask(local, host)
-        prefix = place.optional_line("prefix")
-        self._reader = Reader(self._mask, place.key(), prefix, wishes.is_by_date_field)
-        settings = [LAYOUT, self._frame.title, local, host, wishes.is_by_date_field, prefix.decode("latin-1")]
-        self._settings = json.dumps(["archive", *settings]).encode()
+        prefix = settings.prefix.encode("latin-1")
+        self._reader = Reader(self._mask, place.key(), prefix, settings.is_by_date_field)
         self.known = Catalogue()
         self.reached = 0  # the number of the last letter that was looked at
         self.is_anew = False  # there may be pages that do not belong there any more
         self._words = WordFiles(site)
 
-    def prepare(self) -> None:
-        """Read what has been made; forget it if it was made otherwise."""
-        lines = self._site.known()
-        if not lines or lines[0] != self._settings or self._wishes.is_anew:
-            self._site.begin(self._settings)
-            if lines:
-                self._site.note(_ANEW)
+    def prepare(self, lines: list[bytes], is_anew: bool) -> None:
+        """Take up what has been made; forget it if it was made otherwise."""
+        if not lines or lines[0] != self._settings or is_anew:
             self.is_anew = bool(lines)
+            self._site.begin(self._settings + b"\n" + _ANEW * self.is_anew)
             return
         for line in lines[1:]:
             letter = listed(line)

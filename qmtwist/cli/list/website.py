@@ -1,6 +1,6 @@
 """qmtwist archive - make the archive of a mailing list into pages for a browser
 
-    qmtwist archive [--title TEXT] [--date-field] [--all] LISTDIR OUTDIR
+    qmtwist archive [--title TEXT] [--date-field | --no-date-field] [--all] LISTDIR OUTDIR
 
 Makes pages of the messages that the list in LISTDIR has kept (see ezmlm-send), or adds those of new messages. OUTDIR is
 a directory for them alone that some web server shows, or that people open as files: threads, months, authors, a page
@@ -20,10 +20,11 @@ A letter with the field `X-No-Archive: yes` or `Archive: no` is left out.
     --title TEXT    what the archive is called; else the list's address
     --date-field    months by the Date field of the letters; else by the day they came. For letters brought from
                     another archive
+    --no-date-field no, by the day they came after all
     --all           make every page anew, and remove those of letters that are not in the list's archive any more
 
-Run by root it goes on as the owner of LISTDIR. Another title, and a new version of qmtwist with other pages, make all
-of them anew without being told.
+The first two are remembered: later runs need not say them. Another title, and a version of qmtwist with other pages,
+make all of them anew without being told. Run by root it goes on as the owner of LISTDIR.
 
 Files: OUTDIR/.known says what has been made.
 
@@ -45,16 +46,18 @@ _NAME = b"qmtwist archive"
 
 def main(arguments: list[bytes], home: str) -> int:
     """Make them."""
+    import argparse
+
     from qmtwist.cli.control.arguments import Parser
 
     parser = Parser("qmtwist archive", __doc__)
-    parser.add_argument("--title", default="")
-    parser.add_argument("--date-field", action="store_true")
+    parser.add_argument("--title")
+    parser.add_argument("--date-field", action=argparse.BooleanOptionalAction)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("listdir")
     parser.add_argument("outdir")
     read = parser.parse_args([os.fsdecode(word) for word in arguments])
-    title = read.title.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    title = read.title and read.title.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
     def work() -> int:
         from qmtwist.agents.lists.website import Wishes, publish
@@ -66,4 +69,4 @@ def main(arguments: list[bytes], home: str) -> int:
         say(b"qmtwist archive: info: %d of %d letters are new" % done)
         return 0
 
-    return carry_out(_NAME, b"[--title text] [--date-field] [--all] listdir outdir", work)
+    return carry_out(_NAME, b"[--title text] [--date-field | --no-date-field] [--all] listdir outdir", work)

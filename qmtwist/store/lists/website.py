@@ -56,13 +56,13 @@ class Website:
         return whole.split(b"\n")[:-1]
 
     def begin(self, settings: bytes) -> None:
-        """Nothing has been made, with these settings, which are one line; nothing is found by words.
+        """Nothing has been made, with these settings, which are the first lines; nothing is found by words.
 
         :raises Temporary: what has been made is what it was.
         """
         path = f"{self.top}/{_KNOWN}"
         try:
-            rewrite(path, path + ".new", settings + b"\n")
+            rewrite(path, path + ".new", settings)
             for name in FOLDERS:
                 folder(f"{self.top}/{name}")
             for name in os.listdir(f"{self.top}/search"):
