@@ -54,7 +54,7 @@ def documented() -> str:
 
 
 def test_a_bounce_handler_sees_who_did_not_get_it(hosts: Hosts) -> None:
-    """S291: the handler of docs/howto/faq.md; one address fails at another host, one at this, and two get their copy."""
+    """S291: the handler of docs/howto/faq.md; one address fails at another host, one at this, two get their copy."""
     near, made = hosts.near, hosts.near.town
     made.file("joe", ".qmail-team", f"ann@{HOST}\n{THERE}\n{HERE}\nbob@{FAR}\n")
     shell(near, "touch ~/.qmail-team-owner\n" + documented())
