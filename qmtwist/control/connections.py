@@ -161,8 +161,8 @@ CONNECTIONS: tuple[Row, ...] = (
         None,
         SERVERS,
         "rules for client addresses, as tcprules(1) reads them: deny, or set RELAYCLIENT and the like; of one service "
-        "alone: `tcprules.smtp`, `tcprules.pop3`, `tcprules.qmtp`, `tcprules.qmqp`, `tcprules.ofmip`; compiled: "
-        "`.cdb` after the name",
+        "alone: `tcprules.smtp`, `tcprules.pop3`, `tcprules.qmtp`, `tcprules.qmqp`, `tcprules.ofmip`, "
+        "`tcprules.http`; compiled: `.cdb` after the name",
         "access.directory",
         default_words="none: everybody may connect, nobody is a RELAYCLIENT",
     ),

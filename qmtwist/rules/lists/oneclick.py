@@ -29,7 +29,7 @@ _KEY_BYTES = 64
 _KEY_LETTERS = frozenset(b"0123456789abcdef")
 _QUEUED = b"Received: (qmail "
 _NUMBER_DIGITS = 15
-_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$'*+@")
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$'*+@%")
 
 
 class Click(NamedTuple):
@@ -166,10 +166,18 @@ def fields(address: bytes, link: bytes) -> bytes:
     >>> fields(b"l-uo.7.ab-ann=x@h", b"")
     b'List-Unsubscribe: <mailto:l-uo.7.ab-ann%3Dx@h>\n'
     """
-    mailto = b"<mailto:%s>" % b"".join([bytes([byte]) if byte in _PLAIN else b"%%%02X" % byte for byte in address])
+    mailto = b"<mailto:%s>" % _in_url(address)
     if not link:
         return b"List-Unsubscribe: %s\n" % mailto
     return b"List-Unsubscribe: <%s>,\n\t%s\nList-Unsubscribe-Post: %s\n" % (link, mailto, BODY)
+
+
+def _in_url(address: bytes) -> bytes:
+    """An address in a link to write to it. (RFC 6068 §2)"""
+    plain = address.replace(b"%", b"%25").replace(b"=", b"%3D")  # there is always one of these, and seldom another
+    for byte in frozenset(plain) - _PLAIN:
+        plain = plain.replace(bytes([byte]), b"%%%02X" % byte)
+    return plain
 
 
 def request(address: bytes, date: bytes, identity: bytes, client: bytes) -> tuple[bytes, bytes]:

@@ -100,6 +100,11 @@ def test_the_fields_are_those_of_the_rfc() -> None:
     )
 
 
+def test_an_address_in_a_link_is_written_as_links_want_it() -> None:
+    text = oneclick.fields(b"l-uo.7.c-a%b&c=d/e?f=x.y@h", b"")
+    assert text == b"List-Unsubscribe: <mailto:l-uo.7.c-a%25b%26c%3Dd%2Fe%3Ff%3Dx.y@h>\n"
+
+
 def test_what_is_passed_on_comes_from_the_list_itself() -> None:
     address = oneclick.leaving(SENDER, b"ann@x.y", KEY)
     sender, text = oneclick.request(address, b"D", b"1.2", b"192.0.2.7")
