@@ -54,7 +54,7 @@ def main() -> None:
     """Measure and print."""
     routes = Routes((), {}, (), b"h.example")
     with tempfile.TemporaryDirectory() as directory:
-        personal = Personal(directory, f"{directory}/secret", lambda: routes)
+        personal = Personal(directory, f"{directory}/secret", lambda: routes, print)
         personal.url = b"https://lists.example.org/leave"
         for name, kind in KINDS.items():
             print(f"{name:30} {cost_us(personal, *kind):5.1f} us")

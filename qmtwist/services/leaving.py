@@ -40,6 +40,7 @@ HEADER_BYTES, HEADER_FIELDS, BODY_BYTES = 8192, 60, 4096
 TOKEN_BYTES = 2048
 IDLE_S, SESSION_S = 20, 60  # nobody needs longer for one small request
 REMEMBERED, REMEMBERED_S = 10_000, 3600  # wishes that are not queued again when somebody clicks twice
+_BY_SOCKET = b"unknown"  # the address of who comes by a UNIX socket
 NO_LINK = "This link is not one of ours, or not all of it has come here."
 
 
@@ -308,7 +309,7 @@ def _is_click(request: http.Request) -> bool:
 def _client(request: http.Request, ip: bytes) -> bytes:
     """Whom a proxy on this host names as its client; empty for others, who could name anybody."""
     try:
-        if not ip_address(ip.decode()).is_loopback:
+        if ip != _BY_SOCKET and not ip_address(ip.decode()).is_loopback:
             return b""
         named = request.requestHeaders.getRawHeaders(b"X-Forwarded-For") or [b""]
         return str(ip_address(named[-1].rpartition(b",")[2].strip().decode())).encode()

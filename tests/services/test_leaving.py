@@ -339,6 +339,7 @@ def test_connections_and_wishes_have_limits(tmp_path: Path) -> None:
     ("host", "named", "shown"),
     [
         ("127.0.0.1", b"10.0.0.1, 198.51.100.3", b"for 198.51.100.3 "),
+        ("unknown", b"198.51.100.3", b"for 198.51.100.3 "),
         ("127.0.0.1", b"evil\xff", b""),
         ("127.0.0.1", b"", b""),
         ("192.0.2.7", b"198.51.100.3", b""),

@@ -93,6 +93,18 @@ async def test_without_a_service_there_is_an_address_alone(make_desk: Maker) -> 
 
 
 @pytest_twisted.ensureDeferred
+async def test_mail_does_not_wait_for_a_secret_that_cannot_be_made(make_desk: Maker) -> None:
+    desk = make_desk(unsubscribeurl=URL)
+    os.mkdir(desk.layout.oneclick)
+    await queued(desk, SENDER, FAR, NEAR, message=message(10))
+    await desk.settle()
+    for attempt in desk.attempts:
+        seen = unfold(attempt)
+        assert seen.link == b"" and oneclick.is_valid(click_of(seen), SECRET, 7)
+    assert len(desk.attempts) == 2 and sum("no links for leaving lists" in line for line in desk.log()) == 1
+
+
+@pytest_twisted.ensureDeferred
 async def test_links_outlive_the_server(make_desk: Maker) -> None:
     desk = make_desk(unsubscribeurl=URL)
     await queued(desk, SENDER, FAR, message=message(10))

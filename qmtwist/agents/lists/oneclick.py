@@ -76,11 +76,11 @@ def _tell(home: str, place: ListDirectory, click: Click, sender: bytes, now: int
     text += of.fill(place.text("bottom"))
     with begin(home) as submission:
         incoming = Incoming()
-        letter = answer.Letter(target, b"GOODBYE from " + of.address(), now, os.getpid())
+        letter = answer.Letter(target, of.fill(place.phrase("SUB_GOODBYE")), now, os.getpid())
         submission.write(answer.head(of, letter, incoming.fields, text) + text)
         limit = answer.OTHER_REQUEST_BYTES
         submission.write(answer.request_copy(sender, incoming.whole(limit), limit))
-        return accepted(submission.finish(Envelope(of.address(b"return-"), (target,))))
+        return accepted(submission.finish(Envelope(main + b"-return-@" + of.host, (target,))))
 
 
 def _make_secret(place: ListDirectory) -> bytes:

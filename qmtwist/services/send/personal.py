@@ -34,11 +34,13 @@ class Content(NamedTuple):
 
 class Personal:
     """Made by the queue manager. `url` is where links begin, empty without a service for them; `routes` says what has
-    been put before the addresses of virtual domains.
+    been put before the addresses of virtual domains; `warn` words a line for the log.
     """
 
-    def __init__(self, queue: str, secret_path: str, routes: Callable[[], Routes]) -> None:
+    def __init__(self, queue: str, secret_path: str, routes: Callable[[], Routes], warn: Callable[[str], None]) -> None:
         self.url = b""
+        self._warn = warn
+        self._has_warned = False
         self._queue = queue
         self._secret_path = secret_path
         self._secret = b""
@@ -87,8 +89,20 @@ class Personal:
     def _head(self, start: bytes, marked: oneclick.Marked, sender: bytes, recipient: bytes) -> bytes:
         """The message up to where its mark ended."""
         address = oneclick.leaving(sender, without_prefix(recipient, self._routes()), marked.key)
-        link = self.url.rstrip(b"/") + b"/" + oneclick.token(self.secret, address) if self.url and address else b""
-        return start[: marked.start] + (oneclick.fields(address, link) if address else b"")
+        return start[: marked.start] + (oneclick.fields(address, self._link(address)) if address else b"")
+
+    def _link(self, address: bytes) -> bytes:
+        """Empty without a service, and without the secret: mail does not wait for links."""
+        if not self.url:
+            return b""
+        try:
+            secret = self.secret
+        except OSError as error:
+            if not self._has_warned:
+                self._warn(f"no links for leaving lists: {error}")
+            self._has_warned = True
+            return b""
+        return self.url.rstrip(b"/") + b"/" + oneclick.token(secret, address)
 
     def _copy(self, head: bytes, descriptor: int, skip: int) -> int:
         """A file without a name, which programs can read.

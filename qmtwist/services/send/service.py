@@ -7,6 +7,7 @@ has them open. What is deferred is put to rest in files; between attempts only i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -65,7 +66,8 @@ class QueueManager:
         self.log = DeliveryLog(self.machine, telemetry)
         self._reactor = reactor
         self.routes = routes_of(settings)
-        self.personal = Personal(layout.pid, layout.oneclick, lambda: self.routes)
+        warn = partial(telemetry.notice, "warning")
+        self.personal = Personal(layout.pid, layout.oneclick, lambda: self.routes, warn)
         self.personal.url = settings.unsubscribeurl
         self._kept_bytes = 0
         self._timer: IDelayedCall | None = None
