@@ -109,8 +109,10 @@ def test_an_answer_that_cannot_be_queued_is_tried_again_and_nobody_is_lost(place
     assert action is not None
     place.refuse(53)
     assert ask(place, action[1])[0] == 111
+    assert place.run("ezmlm-list", directory(place))[1] == b""
     place.refuse(None)
     assert ask(place, action[1])[0] == 0
+    assert any("\nSubject: WELCOME " in letter.header for letter in place.queued if letter.recipients)
     assert place.run("ezmlm-list", directory(place))[1] == b"joe@x.y\n"
     assert Path(f"{directory(place)}/Log").read_text().count(" + joe@x.y\n") == 1
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qmtwist.mail.errors import Permanent, Temporary
+from qmtwist.mail.errors import MailError, Permanent, Temporary, suppress
+from qmtwist.rules.lists.address import subscriber
 from qmtwist.rules.lists.administration import asked
 from qmtwist.rules.lists.command import CONFIRM_S, Ticket, is_valid
 
@@ -35,10 +36,11 @@ def change(desk: Desk) -> Saying | None:
     kind = asked(command.verb == b"subscribe", ticket.kind if ticket else b"", standing, desk.wishes)
     if kind:
         return _ask(desk, kind, _TEXTS[kind])
-    changed = _carry_out(desk, ticket)
-    if command.part in _BESIDE:
-        return None
-    return _tell(desk, ticket, changed, standing.is_moderator)
+    event = _carry_out(desk, ticket)
+    saying = None if command.part in _BESIDE else _tell(desk, ticket, bool(event), standing.is_moderator)
+    if saying is None:
+        note(desk, event)
+    return saying and saying._replace(event=event)
 
 
 def _is_valid(desk: Desk, ticket: Ticket) -> bool:
@@ -64,14 +66,28 @@ def _moderators(desk: Desk) -> tuple[bytes, ...]:
     return found
 
 
-def _carry_out(desk: Desk, ticket: Ticket | None) -> bool:
-    """Whether something has changed."""
+def _carry_out(desk: Desk, ticket: Ticket | None) -> bytes:
+    """What has become of the subscription; empty if nothing has."""
     people, target = desk.people, desk.command.target
     is_joining = desk.command.verb == b"subscribe"
     changed = people.add([target]) if is_joining else people.remove([target])
     by = b"mod" if ticket and ticket.kind in (b"r", b"w") else b""
-    people.note((b"+" if is_joining else b"-") + by, changed, desk.request.now)
-    return bool(changed)
+    return (b"+" if is_joining else b"-") + by if changed else b""
+
+
+def note(desk: Desk, event: bytes) -> None:
+    """Write into the log what has become of a subscription, unless that is nothing."""
+    if event:
+        desk.people.note(event, [subscriber(desk.command.target)], desk.request.now)
+
+
+def undo(desk: Desk, event: bytes) -> None:
+    """Make a subscription what it was, if the disk lets us; otherwise the next attempt finds it done."""
+    with suppress(MailError):
+        if event.startswith(b"+"):
+            desk.people.remove([desk.command.target])
+        elif event:
+            desk.people.add([desk.command.target])
 
 
 def _tell(desk: Desk, ticket: Ticket | None, changed: bool, is_moderator: bool) -> Saying | None:

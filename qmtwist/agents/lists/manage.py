@@ -8,6 +8,7 @@ what is for moderators goes to the address of one that the list has; everything 
 
 from __future__ import annotations
 
+from qmtwist.agents.submit.submission import Submission
 from qmtwist.mail.address import is_sendable
 from qmtwist.mail.errors import Malformed, Permanent, suppress
 from qmtwist.rules.lists import answer, heading, oneclick
@@ -21,7 +22,7 @@ from qmtwist.store.lists.subscribers import Subscribers
 
 from .administer import administer, inform, understood
 from .incoming import Incoming
-from .joining import change
+from .joining import change, note, undo
 from .moderators import Moderators
 from .oneclick import leave
 from .queueing import begin
@@ -73,8 +74,19 @@ def manage(home: str, directory: str, request: Request, wishes: Wishes = _USUAL)
         saying = _carry_out(desk, incoming)
         if saying is None:
             return None
-        with Seldom(place, occasion(desk, saying), request.now) as may_answer:
-            return reply(desk, submission, incoming, saying) if may_answer else None
+        return _say(desk, submission, incoming, saying)
+
+
+def _say(desk: Desk, submission: Submission, incoming: Incoming, saying: Saying) -> int | None:
+    """Queue it. A change of which nobody would hear is taken back, so that the next attempt makes it and tells it."""
+    try:
+        with Seldom(desk.place, occasion(desk, saying), desk.request.now) as may_answer:
+            number = reply(desk, submission, incoming, saying) if may_answer else None
+    except BaseException:
+        undo(desk, saying.event)
+        raise
+    note(desk, saying.event)
+    return number
 
 
 def _desk(place: ListDirectory, command: Command, request: Request, wishes: Wishes) -> Desk:

@@ -34,6 +34,7 @@ class Saying(NamedTuple):
     copies: tuple[bytes, ...] = ()  # who gets it besides
     reply_to: bytes = b""
     is_discreet: bool = False  # it says nothing about who wrote
+    event: bytes = b""  # what has become of the subscription, as the log has it
 
 
 class Desk(NamedTuple):
