@@ -210,6 +210,11 @@ class Town(Home):
         assert ended.returncode == 0, f"{words} ended with {ended.returncode}:\n{ended.stdout!r}\n{ended.stderr!r}"
         return ended.stdout.decode("latin-1")
 
+    def check(self) -> str:
+        """What `qmtwist check` says of the home, whoever listens on this machine."""
+        said = self.attempt("qmtwist", "check", "--home", self.path).stdout.decode("latin-1").splitlines()
+        return "\n".join(line for line in said if " is taken by " not in line)
+
     def close(self) -> None:
         """Give the name space back."""
         if self.space is not None:

@@ -117,7 +117,7 @@ def test_after_a_clean_stop_the_queue_is_a_plain_qmail_queue(place: Office) -> N
             assert os.stat(f"{made.path}/queue/{path}").st_uid == owners["qmailq"], path
         for name, owner in (("info/0", "qmails"), ("local/3", "qmails"), ("mess/0", "qmailq"), ("bounce", "qmails")):
             assert os.stat(f"{made.path}/queue/{name}").st_uid == owners[owner], name
-        assert made.run("qmtwist", "check", "--home", made.path) == ""
+        assert made.check() == ""
 
 
 def test_a_queue_that_qmail_left_is_taken_over(place: Office) -> None:

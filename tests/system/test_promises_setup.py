@@ -57,7 +57,7 @@ def test_setup_makes_a_home_that_needs_nothing_else(place: Office) -> None:
     made.run("qmtwist", "setup", "--home", made.path, "--host", "other.example.com")
     assert tree_of(made) == before and made.read_control("me") == f"{H}\n"
     if made.is_real:
-        assert made.run("qmtwist", "check", "--home", made.path) == ""
+        assert made.check() == ""
     for name in ("defaultdomain", "plusdomain", "rcpthosts", "locals"):
         os.unlink(f"{made.path}/control/{name}")
     with running(place):
@@ -87,7 +87,7 @@ def test_parts_of_the_home_may_be_links(place: Office) -> None:
     if made.is_real:
         subprocess.run(["cp", "-a", f"{made.top}/queue", f"{made.top}/queue.copy"], check=True)
         made.run("qmtwist", "setup", "--home", made.path, "--host", H)
-        assert made.run("qmtwist", "check", "--home", made.path) == ""
+        assert made.check() == ""
     made.alias("info", f"&joe@{H}\n")
     with running(place):
         place.deliver(f"info@{H}")
@@ -125,7 +125,7 @@ def test_setup_and_check_leave_a_running_server_alone(office: Office) -> None:
     before = {name: owner for name, owner in tree_of(made).items() if name.startswith("queue/")}
     made.run("qmtwist", "setup", "--home", made.path, "--host", H)
     assert {name: tree_of(made)[name][:2] for name in before} == {name: owner[:2] for name, owner in before.items()}
-    assert made.run("qmtwist", "check", "--home", made.path) == ""
+    assert made.check() == ""
     assert "did_1+0+0" in office.deliver(f"joe@{H}")
 
 

@@ -164,7 +164,7 @@ def test_postfixs_settings_become_control_files(screen: Screen) -> None:
         ":allow",
     ]
     os.unlink(f"{made.path}/bin/postconf")
-    assert made.run("qmtwist", "check", "--home", made.path) == ""
+    assert made.check() == ""
 
 
 def test_the_example_of_a_password_program_works(tmp_path: Path) -> None:

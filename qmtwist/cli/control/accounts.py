@@ -6,10 +6,10 @@ import grp
 import pwd
 import shlex
 
-from qmtwist.mail.shapes import NamedTuple
+from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.rules.machine.accounts import GROUP_OF, GROUPS, USERADD, make_group, make_user
 
-__all__ = ["GROUPS", "GROUP_OF", "Accounts", "commands", "find", "missing"]
+__all__ = ["GROUPS", "GROUP_OF", "Accounts", "commands", "find", "missing", "strays"]
 
 
 class Accounts(NamedTuple):
@@ -55,6 +55,15 @@ def missing(known: Accounts) -> list[str]:
     """`group NAME` and `user NAME` for what is missing."""
     groups = [f"group {name}" for name in GROUPS if name not in known.gids]
     return groups + [f"user {name}" for name in GROUP_OF if name not in known.uids]
+
+
+def strays(known: Accounts) -> Iterator[tuple[str, str]]:
+    """A sentence and its command for each user who is there with another group than his."""
+    for user in known.uids:
+        group, found = GROUP_OF[user], pwd.getpwnam(user).pw_gid
+        if known.gids.get(group, found) != found:
+            wanted = f"{group} ({known.gids[group]})"
+            yield f"user {user}: is in group {found} instead of {wanted}", f"usermod -g {group} {user}"
 
 
 def commands(known: Accounts, home: str) -> list[str]:

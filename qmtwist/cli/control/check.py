@@ -61,6 +61,8 @@ def problems(home: str) -> Iterator[str]:
             accounts.missing(owner.accounts), accounts.commands(owner.accounts, home), strict=True
         ):
             yield f"{what}: does not exist: {command}"
+        for what, command in accounts.strays(owner.accounts):
+            yield f"{what}: {command}"
     for entry in tree.entries(is_null_client):
         yield from _entry_problems(home, entry, owner, setup)
     if not is_null_client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from qmtwist.rules.machine import record
@@ -38,6 +39,19 @@ class Record:
                 self.facts = record.parse(stream.read())
             except ValueError as trouble:
                 raise Unusable(f"{self.path}: {trouble}") from trouble
+
+    def lock(self) -> None:
+        """Nobody else puts something in or takes it back until this process ends. The home is there.
+
+        :raises Unusable: somebody does.
+        """
+        if self._is_trial:
+            return
+        self._lock = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unusable(f"another setup is at work in {os.path.dirname(self.path)}") from None
 
     def note(self, kind: str, *words: str) -> None:
         """Something that is about to be done, or more about what was."""

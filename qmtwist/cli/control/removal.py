@@ -22,6 +22,13 @@ from .steps import Failed, Steps
 
 PLAIN = ("boot", "doc", "man", "run")
 """Directories of a home in which nothing but ours is."""
+STARTERS = (
+    "/etc/systemd/system/qmtwist.service",
+    "/etc/systemd/system/qmtwist-smtp.socket",
+    "/etc/systemd/system/qmtwist-pop3.socket",
+    "/etc/init.d/qmtwist",
+)
+"""Copies that the postmaster makes of what is in HOME/boot."""
 
 
 def remove(home: str, may_delete_mail: bool, is_trial: bool) -> int:
@@ -75,6 +82,7 @@ class Removal:
         :raises Failed: a step did.
         :raises OSError: a file could not be read or written.
         """
+        self.record.lock()
         for fact in reversed(self.record.of_kind("link")):
             self._unlink(*fact.words)
             self.record.forget(fact)
@@ -269,6 +277,9 @@ class Removal:
             for path in (self.home, *above):
                 if os.path.isdir(path) or self.steps.is_trial:
                     self.steps.do("rmdir", "--ignore-fail-on-non-empty", path)
+        for path in STARTERS:
+            if os.path.lexists(path):
+                self.steps.say(f"{path} would still start a server: disable and remove it")
         if is_ours and not self.steps.is_trial and os.path.isdir(self.home):
             self.steps.say(f"{self.home} stays, with: {' '.join(sorted(os.listdir(self.home)))}")
 

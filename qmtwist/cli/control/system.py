@@ -133,6 +133,7 @@ class System:
         :raises OSError: a file could not be read or written.
         """
         self._home_directory()
+        self.record.lock()
         self._accounts()
         status = self._home(make_home, words)
         if status:
@@ -144,7 +145,23 @@ class System:
         for place in self._places:
             if not place.is_ours:
                 self._link(place)
+        if self._users and not self.steps.is_trial:
+            self._say_how_to_start()
         return 0
+
+    def _say_how_to_start(self) -> None:
+        boot, by_systemd = f"{self.home}/boot", self._init == "systemd"
+        copied = ("qmtwist.service", "/etc/systemd/system/") if by_systemd else ("init", "/etc/init.d/qmtwist")
+        if os.path.exists(os.path.join(copied[1], copied[0]) if by_systemd else copied[1]):
+            return
+        self.steps.say("to start the server now and at boot:")
+        self.steps.say(f"    cp {boot}/{copied[0]} {copied[1]}")
+        if by_systemd:
+            self.steps.say("    systemctl daemon-reload && systemctl enable --now qmtwist")
+            return
+        self.steps.say(f"    cp {boot}/server {self.home}/rc")
+        link = "chkconfig --add qmtwist" if self._init == "chkconfig" else "update-rc.d qmtwist defaults"
+        self.steps.say(f"    {link} && {self.home}/bin/qmailctl start")
 
     def _home_directory(self) -> None:
         """The home and what is missing above it. Nothing can be noted before there is a home."""
