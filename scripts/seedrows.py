@@ -23,32 +23,7 @@ NUMBER = re.compile(r"\bS(\d{3})(?:\s*(?:-|–|to)\s*S(\d{3}))?\b")
 SHOWN_AT_MOST = 3
 
 ALSO: dict[str, str] = {
-    "S003": "tests/cli/test_config.py::test_config_asks_dns",
-    "S016": "tests/system/test_docs.py::test_the_commands_of_a_document_work",
-    "S013": "tests/system/test_docs.py::test_every_link_in_the_documents_leads_somewhere",
     "S018": "tests/system/test_docs.py::test_every_link_in_the_documents_leads_somewhere",
-    "S040": "tests/system/test_howto_servers.py::test_the_commands_of_a_page_work",
-    "S048": "tests/cli/test_reference.py::test_the_reference_is_what_the_code_says",
-    "S072": "tests/system/test_ucspi.py::test_the_run_script_of_life_with_qmail_works_as_printed",
-    "S076": "tests/cli/test_program_tools.py::test_setuidgid_leaves_nothing_of_root",
-    "S077": "tests/system/test_ucspi.py::test_a_large_message_passes_within_the_memory_that_softlimit_recommends",
-    "S078": "tests/services/test_logwriter.py::test_a_reader_that_stalls_holds_up_nobody_and_hears_what_it_missed",
-    "S086": "tests/system/test_deliver_steps.py::test_step_13_local_error",
-    "S093": "tests/cli/test_log_programs.py::test_what_is_open_goes_to_descriptor_five",
-    "S094": "tests/cli/test_log_programs.py::test_reports_say_what_the_histories_add_up_to",
-    "S117": "tests/torture/test_powercut.py",
-    "S141": "tests/system/test_neighbours_hosts.py::test_two_hosts_deliver_into_one_maildir",
-    "S149": "tests/system/test_neighbours_hosts.py::test_two_hosts_deliver_into_one_maildir",
-    "S204": "tests/cli/test_rblsmtpd.py::test_a_listed_client_hears_why_and_so_does_the_log",
-    "S205": "tests/system/test_dnsbl.py::test_several_rblsmtpd_in_a_row_under_tcpserver_as_the_old_documents_have_it",
-    "S206": "tests/system/test_ucspi.py::test_recordio_shows_a_session",
-    "S215": "tests/cli/test_program_tools.py::test_tcpclient_talks_on_descriptors_6_and_7",
-    "S216": "tests/system/test_ucspi.py::test_fixcrio_helps_a_client_that_sends_bare_lfs",
-    "S231": "tests/system/test_howto_servers.py::test_the_run_script_for_supervise_serves_qmtp",
-    "S267": "tests/system/test_promises_mua.py::test_other_settings_are_command_lines_that_send",
-    "S294": "tests/system/test_autoturn.py::test_a_client_that_connects_gets_its_mail_back_over_one_connection",
-    "S302": "tests/cli/test_filesystems.py::test_check_warns_of_a_queue_on_nfs",
-    "S308": "tests/system/test_promises_running.py::test_the_remote_agent_reports",
     "S310": "tests/system/test_packaging.py::test_an_installed_wheel_sets_a_home_up",
 }  # fmt: skip
 

@@ -86,6 +86,7 @@ def test_trouble_with_a_file_is_temporary(
 def test_config_asks_dns(
     home: Path, written: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """S003."""
     monkeypatch.setattr(socket, "gethostname", lambda: "Dolphin.Sea.example.com")
     monkeypatch.setattr(config, "own_addresses", lambda: {b"\x7f\0\0\1", b"\0\0\0\0", b"\xc0\0\2\7"})
     (home / "control" / "locals").write_text("old.example\n")

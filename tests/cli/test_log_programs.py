@@ -54,6 +54,7 @@ def matchup(home: Path, text: bytes, state: Path) -> Ended:
 
 
 def test_what_is_open_goes_to_descriptor_five(home: Path, tmp_path: Path) -> None:
+    """S093."""
     state = tmp_path / "pending"
     assert matchup(home, LOG, state) == (0, HISTORIES, b"")
     assert state.read_bytes() == PENDING
@@ -82,6 +83,7 @@ def test_each_report_has_a_heading_an_empty_line_and_figures(home: Path, name: s
 
 
 def test_reports_say_what_the_histories_add_up_to(home: Path) -> None:
+    """S094."""
     overall = run(home, "zoverall")[1]
     assert b"Completed messages: 1\n" in overall and b"\n  deferral: 1\n" in overall
     assert b"\nAverage ddelay per success (s): 400.600000\n" in overall

@@ -145,6 +145,7 @@ def test_envuidgid_tells_the_ids(run: Run) -> None:
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_setuidgid_leaves_nothing_of_root(run: Run) -> None:
+    """S076."""
     entry = pwd.getpwnam("nobody")
     text = run("setuidgid", "nobody", "sh", "-c", "id -u; id -g; id -G")[1]
     assert text.decode().split() == [str(entry.pw_uid), str(entry.pw_gid), str(entry.pw_gid)]
@@ -188,6 +189,7 @@ CLIENT = ("sh", "-c", "echo sent >&7; cat <&6; env | grep -E '^(TCP|PROTO)' | so
 
 
 def test_tcpclient_talks_on_descriptors_6_and_7(run: Run, programs: Path) -> None:
+    """S215."""
     command = [str(programs / "tcpserver"), "-1", "-RHl0", "127.0.0.1", "0", "sh", "-c", "read x; echo got $x"]
     with TcpServer(command) as server:
         port = str(server.port)

@@ -76,6 +76,7 @@ def refused(reply: str) -> str:
 
 
 def test_a_listed_client_hears_why_and_so_does_the_log(place: Place) -> None:
+    """S204."""
     ended = place.run(*ONE, *HELLO)
     assert ended == (0, refused("451 listed in one"), "rblsmtpd: 192.0.2.7 pid PID: 451 listed in one\n")
 

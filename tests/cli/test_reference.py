@@ -19,6 +19,7 @@ DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "reference")
     ids=["control", "log", "programs"],
 )
 def test_the_reference_is_what_the_code_says(name: str, text: str) -> None:
+    """S048."""
     with open(f"{DOCS}/{name}.md", encoding="utf-8") as stream:
         assert stream.read() == text, "run scripts/reference"
 

@@ -150,6 +150,7 @@ def test_a_program_put_in_the_place_of_ours_stays(tmp_path: Path, capsys: pytest
 def test_the_name_is_looked_up_and_everything_found_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """S003: by DNS."""
     found = hostname.choose("dolphin", "dolphin.example.com", {"127.0.0.1": "localhost"})
     monkeypatch.setattr(hostname, "ask", lambda: found)
     assert run(str(tmp_path)) == 0
@@ -163,6 +164,7 @@ def test_the_name_is_looked_up_and_everything_found_is_printed(
 def test_without_a_name_setup_says_use_host_and_finishes_what_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """S003: when it cannot be found."""
     monkeypatch.setattr(hostname, "ask", lambda: None)
     assert run(str(tmp_path)) == 1
     assert "use --host" in capsys.readouterr().err

@@ -55,6 +55,7 @@ def test_lines_come_out_whole_and_in_order(pipe: tuple[int, int]) -> None:
 
 
 def test_a_reader_that_stalls_holds_up_nobody_and_hears_what_it_missed(pipe: tuple[int, int]) -> None:
+    """S078."""
     reading, writing = pipe
     log = writer(writing, 1000)
     for _ in range(20_000):

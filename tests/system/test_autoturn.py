@@ -95,6 +95,7 @@ def connect(daemon: Daemon, *commands: str) -> list[str]:
 
 
 def test_a_client_that_connects_gets_its_mail_back_over_one_connection(home: Home, peer: Peer) -> None:
+    """S294."""
     home.write("control/autoturn", f"{CLIENT}:{CLIENT}:smtp:{peer.port}\n")
     with running(Daemon(home)) as daemon:
         deposit(daemon, "Subject: one\n\none\n")

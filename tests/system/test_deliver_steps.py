@@ -103,6 +103,7 @@ def test_step_12_local_local(machines: Machines) -> None:
 
 
 def test_step_13_local_error(machines: Machines) -> None:
+    """S086."""
     since = type_in(machines.here, "joe", "echo to: nonexistent | /var/qmail/bin/qmail-inject")
     log_of(
         machines.here,

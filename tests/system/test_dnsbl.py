@@ -173,6 +173,7 @@ def test_a_changed_file_counts_for_the_next_clients_and_a_broken_one_for_nobody(
 
 
 def test_several_rblsmtpd_in_a_row_under_tcpserver_as_the_old_documents_have_it(place: Place) -> None:
+    """S205."""
     bin_ = place.home.path + "/bin"
     row = f"rblsmtpd -b -r codes.example=127.0.0.2-7 rblsmtpd -a white.example -rrbl.example {bin_}/qmail-smtpd"
     command = [f"{bin_}/tcpserver", "-1RHl0", "127.0.0.1", "0", *row.split()]

@@ -132,6 +132,7 @@ def test_the_commands_of_a_page_work(page: str, typist: Typist) -> None:
 
 
 def test_the_run_script_for_supervise_serves_qmtp(typist: Typist) -> None:
+    """S231."""
     with open(f"{TOP}/docs/howto/qmtp.md", encoding="utf-8") as stream:
         (script,) = re.findall(r"^```text\n(#!/bin/sh\n.*?)^```$", stream.read(), re.M | re.S)
     for command in (

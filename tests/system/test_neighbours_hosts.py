@@ -114,7 +114,7 @@ def host_names(home: Home) -> Counter[str]:
 
 
 def test_two_hosts_deliver_into_one_maildir() -> None:
-    """LWQ 5.7.1: no name is used twice, nothing is lost, nothing is left in tmp; each host signs what it delivered."""
+    """S141, S149: no name is used twice, nothing is lost or left in tmp; each host signs what it delivered."""
     with hosts("alpha", "beta") as servers:
         parts = [range(start, start + COUNT // 4) for start in range(0, COUNT, COUNT // 4)]
         in_threads(

@@ -220,7 +220,7 @@ def test_php_sends(office: Office, made: Town) -> None:
 
 @pytest.mark.parametrize("program", ["pine", "Mail", "Dovecot"])
 def test_other_settings_are_command_lines_that_send(office: Office, made: Town, program: str) -> None:
-    """S262: of programs that are not tried themselves."""
+    """S267, S262: of programs that are not tried themselves."""
     command = setting(program, made).split("=")[1].strip()
     shell(made, command if "-t" in command.split() else f"{command} ann", f"To: ann\n{LETTER}")
     arrived(office, "ann")

@@ -49,6 +49,7 @@ def _empty(town: Place) -> None:
 
 
 def test_the_run_script_of_life_with_qmail_works_as_printed(town: Place) -> None:
+    """S072."""
     town.write("run.smtpd", life_with_qmail(town, NEEDED_BYTES))
     with TcpServer(["/bin/sh", f"{town.path}/run.smtpd"], environment(), town.before_exec()) as server:
         with smtplib.SMTP("127.0.0.1", server.port, "client.example", LIMIT_S) as client:
@@ -75,6 +76,7 @@ def test_the_memory_that_was_enough_in_1998_is_complained_about(town: Place) -> 
 
 
 def test_a_large_message_passes_within_the_memory_that_softlimit_recommends(town: Place) -> None:
+    """S077."""
     town.write("run.smtpd", life_with_qmail(town, NEEDED_BYTES))
     text = "Subject: large\r\n\r\n" + ("x" * 70 + "\r\n") * 1_000_000
     with (
@@ -138,6 +140,7 @@ def test_inetd_starts_qmtpd_through_tcp_env(town: Place) -> None:
 
 @pytest.mark.parametrize("order", [("tcpserver", "recordio"), ("inetd", "recordio")])
 def test_recordio_shows_a_session(town: Place, order: tuple[str, str]) -> None:
+    """S206."""
     command = [town.program("recordio"), town.program("qmail-smtpd")]
     sent = b"HELO c.example\r\nQUIT\r\n"
     if order[0] == "inetd":
@@ -159,6 +162,7 @@ def test_recordio_shows_a_session(town: Place, order: tuple[str, str]) -> None:
 
 
 def test_fixcrio_helps_a_client_that_sends_bare_lfs(town: Place) -> None:
+    """S216."""
     sent = b"HELO c.example\nMAIL FROM:<a@b.example>\nRCPT TO:<joe@test.example>\nDATA\nx: y\n\nbody\n.\nQUIT\n"
     with town.server("tcpserver", "-1", "-R", "-H", "-l", "0", "127.0.0.1", "0", "fixcrio", "qmail-smtpd") as server:
         assert server.ask(sent).endswith(b"221 test.example\r\n")

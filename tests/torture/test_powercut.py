@@ -1,4 +1,4 @@
-"""A few power cuts; `python -m tests.torture.powercut` is the long form."""
+"""S117: a few power cuts; `python -m tests.torture.powercut` is the long form."""
 
 from __future__ import annotations
 

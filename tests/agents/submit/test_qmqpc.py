@@ -96,6 +96,7 @@ def test_a_server_that_takes_everything_and_is_silent_may_have_it(send: Send, mo
 
 
 def test_the_next_server_is_tried_when_one_cannot_be_reached(send: Send) -> None:
+    """S040."""
     with QmqpPeer() as peer:
         assert send(nobody(), peer.line) == Outcome(0)
     assert send(nobody(), nobody()) == Outcome(73, is_final=False)
