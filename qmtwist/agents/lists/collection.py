@@ -73,6 +73,6 @@ def _message(place: ListDirectory, look: Look, number: int) -> bytes:
     found = cut(text)
     if not look.is_plain:
         return digest.message(look, number, found.fields, found.rest)
-    from .plaintext import readable
+    from qmtwist.rules.lists.plaintext import readable
 
     return digest.plain_message(found.fields, readable(text))
