@@ -48,7 +48,7 @@ def test_a_text_is_edited(place: FilterHome) -> None:
 
 
 def refused_edit(place: FilterHome, address: str, body: bytes, sender: str = TOM) -> bytes:
-    text = b"Subject: re\n\n" + body
+    text = b"Subject: re\n" + (body if body.startswith(b"Content-Type:") else b"\n" + body)
     ended = place.run("ezmlm-manage", "-e", directory(place), text=text, LOCAL=f"list-{address}", SENDER=sender)
     assert ended[0] == 100
     return ended[2]
@@ -111,7 +111,13 @@ def test_who_may_not_edit(place: FilterHome) -> None:
     # What is there already proves nothing, unless a moderator says it.
     assert b"I do not know" in refused_edit(place, f"ed.{date}.{name}.{'a' * 20}", framed(text), ANN)
     assert b"I do not know this address" in refused(place, TOM, address, TEXT + framed(b"x\n"))
-    for body, word in ((b"no text\n", b"two lines"), (framed(b"x" * 10_240 + b"\n"), b"longer than")):
+    deep = b"".join([b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (at, at) for at in range(5000)])
+    for body, word in (
+        (b"", b"two lines"),
+        (deep, b"two lines"),
+        (b"no text\n", b"two lines"),
+        (framed(b"x" * 10_240 + b"\n"), b"longer than"),
+    ):
         assert word in refused_edit(place, address, body)
     assert Path(f"{directory(place)}/text/top").read_bytes() == text
 
