@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 
@@ -257,6 +258,49 @@ def test_a_record_that_others_could_have_written_is_not_believed(box: Machine) -
     ended = box.qmtwist("setup", "--remove")
     assert ended.returncode == 111 and "is not understood" in ended.stdout
     assert stat.S_ISLNK(int(box.run("stat", "-c", "%f", PLACES[0]), 16))
+
+
+def commands(page: str) -> list[str]:
+    """The indented lines of a page, for our host."""
+    with open(f"{TOP}/docs/howto/{page}.md", encoding="utf-8") as stream:
+        lines = re.findall(r"^ *?    (?=qmtwist|echo|cp|systemctl)(.*)$", stream.read(), re.M)
+    words = f"{PYTHON} -m qmtwist.cli.main"
+    named = [line.replace("FULL.HOST.NAME", H).replace("YOU", "joe") for line in lines]
+    return [line.replace("qmtwist ", f"{words} ", 1) if line.startswith("qmtwist") else line for line in named]
+
+
+def test_the_switch_as_the_page_has_it_and_back(box: Machine) -> None:
+    """S018"""
+    need_mta(box)
+    box.shell("useradd -m joe")
+    before = changes(box)
+    make, check, look, switch, back = commands("switch-over")
+    box.shell(make)
+    assert (
+        box.attempt("test", "-L", f"{HOME}/bin/sendmail").returncode == 1 and not box.attempt("id", "qmailq").returncode
+    )
+    assert box.run("readlink", "-f", PLACES[1]).strip() == "/usr/sbin/sendmail"
+    box.shell(check)
+    shown = box.shell(look)
+    assert box.run("readlink", "-f", PLACES[1]).strip() == "/usr/sbin/sendmail"
+    done = box.shell(switch)
+    assert {line for line in shown.splitlines() if "setup" not in line} <= set(done.splitlines())
+    assert box.run("readlink", PLACES[1]).strip() == f"{HOME}/bin/sendmail"
+    box.shell(back)
+    assert changes(box) == before
+
+
+def test_a_trial_of_roots_as_the_page_has_it(box: Machine) -> None:
+    """S016"""
+    before = changes(box)
+    *trial, end = commands("trial-beside-a-running-mta")
+    assert len(trial) == 4
+    said = [box.shell(line) for line in trial]
+    assert said[1:] == ["", "", ""] and "qmailq" in box.run("cat", "/etc/passwd")
+    assert "control/listensmtp" in box.shell(end)
+    left = {path for path in changes(box).keys() - before.keys() if path.startswith("/srv/post")}
+    assert left == {"/srv/post", "/srv/post/control"} | {f"/srv/post/control/listen{name}" for name in ("smtp", "pop3")}
+    assert "qmailq" not in box.run("cat", "/etc/passwd")
 
 
 def test_root_alone_puts_something_into_the_machine(box: Machine) -> None:

@@ -2,7 +2,7 @@
 
     qmtwist setup [--home DIR] [--host FULL.HOST.NAME] [--admin ADDRESS]
     qmtwist setup --null-client --hub HOST[:PORT][/tls[:POLICY]] [--hub ...] [--home DIR] [--host FULL.HOST.NAME]
-    qmtwist setup --system [--replace-mta] [--dry-run] ... with any of these
+    qmtwist setup --system [--replace-mta | --keep-mta] [--dry-run] ... with any of these
     qmtwist setup --remove [--delete-mail] [--dry-run] [--home DIR]
 
 Makes everything a mail server needs below DIR (default: QMTWIST_HOME, else /var/qmail): alias bin boot control doc man
@@ -36,6 +36,7 @@ is made is written into HOME/setup.record; a run that was cut is completed by an
 --replace-mta  take the place of the mail server that is there: its services are stopped and disabled, and its files
            kept as sendmail.old and so on, without any right; on Debian its package is told to unpack them there
            (dpkg-divert). Mail in its queue stays there: let it be delivered before.
+--keep-mta  leave the mail server that is there in its place: accounts and the home are made, no links
 --dry-run  show the commands and do nothing
 --remove   take back what --system did, all of it and no more: links and accounts that it made go, what was kept and
            the services of the other mail server come back. A home that --system made goes as well, but for settings
@@ -58,6 +59,7 @@ from . import accounts, boot, documents, hostname, launchers, manpages, nullclie
 from .arguments import Parser, home_of
 from .records import Unusable
 
+SWITCHES = ("--system", "--replace-mta", "--keep-mta", "--dry-run", "--remove", "--delete-mail")
 ALIASES = ("postmaster", "mailer-daemon", "root")
 
 
@@ -80,7 +82,7 @@ def main(arguments: list[bytes], home: str) -> int:
 
         if not asked.system:
             return make()
-        wish = system.Wish(home, is_null_client, bool(asked.host), asked.replace_mta, asked.dry_run)
+        wish = system.Wish(home, is_null_client, bool(asked.host), asked.replace_mta, asked.keep_mta, asked.dry_run)
         return system.put(wish, make, _plain_words(arguments))
     except nullclient.Unknown as trouble:
         print(f"qmtwist setup: {trouble}", file=sys.stderr)
@@ -96,7 +98,7 @@ def main(arguments: list[bytes], home: str) -> int:
 def _plain_words(arguments: list[bytes]) -> list[str]:
     """The same command without --system: the part of it that makes the home."""
     words = [os.fsdecode(word) for word in arguments]
-    return ["qmtwist", "setup", *(word for word in words if word not in ("--system", "--replace-mta", "--dry-run"))]
+    return ["qmtwist", "setup", *(word for word in words if word not in SWITCHES)]
 
 
 def _parse(arguments: list[bytes]) -> argparse.Namespace:
@@ -106,7 +108,7 @@ def _parse(arguments: list[bytes]) -> argparse.Namespace:
     parser.add_argument("--admin", type=_admin)
     parser.add_argument("--null-client", action="store_true")
     parser.add_argument("--hub", action="append", type=_hub, default=[])
-    for switch in ("--system", "--replace-mta", "--dry-run", "--remove", "--delete-mail"):
+    for switch in SWITCHES:
         parser.add_argument(switch, action="store_true")
     asked = parser.parse_args([os.fsdecode(word) for word in arguments])
     if asked.null_client and asked.admin:
@@ -121,8 +123,10 @@ def _check_words(parser: Parser, asked: argparse.Namespace) -> None:
     """Words for the machine that do not go together, or not without another."""
     if asked.remove and (asked.system or asked.null_client or asked.host or asked.admin):
         parser.error("--remove goes with --home, --delete-mail and --dry-run alone")
-    if asked.replace_mta and not asked.system:
-        parser.error("--replace-mta is for --system")
+    if (asked.replace_mta or asked.keep_mta) and not asked.system:
+        parser.error("--replace-mta and --keep-mta are for --system")
+    if asked.replace_mta and asked.keep_mta:
+        parser.error("either --replace-mta or --keep-mta")
     if asked.delete_mail and not asked.remove:
         parser.error("--delete-mail is for --remove")
     if asked.dry_run and not (asked.system or asked.remove):

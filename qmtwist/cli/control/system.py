@@ -36,6 +36,7 @@ class Wish(NamedTuple):
     is_null_client: bool
     has_name: bool  # the host's name is given
     may_replace: bool = False
+    keeps: bool = False  # the other mail server stays: accounts and the home only
     is_trial: bool = False
 
 
@@ -71,6 +72,7 @@ class System:
         """:raises records.Unusable: the record of an earlier run cannot be read."""
         self.home = wish.home
         self.may_replace = wish.may_replace
+        self.keeps = wish.keeps
         self.steps = Steps(wish.is_trial)
         self.record = Record(wish.home, wish.is_trial)
         self._groups = [] if wish.is_null_client else list(GROUPS)
@@ -99,6 +101,8 @@ class System:
             found.append("neither useradd and groupadd nor Debian's adduser and addgroup are here")
         if reason := trust.changeable_step(_existing(self.home)):
             found.append(f"{self.home} is no place for root's programs: {reason}")
+        if self.keeps:
+            return found
         holders = self._holders()
         if self.may_replace:
             if not self._services:
@@ -136,7 +140,7 @@ class System:
         self.record.lock()
         self._accounts()
         status = self._home(make_home, words)
-        if status:
+        if status or self.keeps:
             return status
         self._stop_services()
         for name in self._packages:
