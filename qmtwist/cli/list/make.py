@@ -75,8 +75,8 @@ message.
 
 DIR can be changed at any time: text/ has what people are told, headeradd and headerremove the fields that are added to
 and taken from every message, mailinglist what the Mailing-List field says. DIR/sublist with the address of another list
-makes it a part of that one. Without DIR/dmarc no message's From is replaced (see ezmlm-send). DIR/key has 256 random
-bits that make confirmations hard to guess.
+makes it a part of that one. Without DIR/dmarc no message's From is replaced, and without DIR/oneclick nobody leaves by
+one click (see ezmlm-send). DIR/key has 256 random bits that make confirmations hard to guess.
 
 Exit status: 0; 100 wrong use; 111 it cannot be made, for example because there is one. Then nothing of it is left.
 """
