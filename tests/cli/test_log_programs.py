@@ -11,7 +11,7 @@ import pytest
 from qmtwist.cli.control.launchers import write_launchers
 from qmtwist.logbook.analysis.reports import REPORTS
 
-LIMIT_S = 30
+LIMIT_S = 60
 LOG = b"""\
 945000001.000000 new msg 9
 945000001.100000 info msg 9: bytes 2343 from <Joe@Sun.example> qp 18695 uid 501

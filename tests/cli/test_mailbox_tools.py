@@ -19,7 +19,7 @@ from qmtwist.cli.control.launchers import write_launchers
 from tests.support.mailboxes import make_maildir
 
 Run = Callable[..., tuple[int, bytes, bytes]]
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 INTERPRETER = [sys.executable, "-c"]
 
 

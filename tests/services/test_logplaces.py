@@ -19,7 +19,7 @@ from qmtwist.services.logwriter import LogWriter
 from qmtwist.store import logdir
 from qmtwist.store.logdir import CannotOpen
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 NOBODY = SystemAccount(65534, 65534)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="root only")
 

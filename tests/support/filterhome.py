@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qmtwist.cli.control.launchers import write_launchers
 
-LIMIT_S = 30
+LIMIT_S = 60
 ENVIRON = {
     "USER": "joe",
     "LOCAL": "joe",

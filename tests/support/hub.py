@@ -10,7 +10,7 @@ import time
 
 from tests.support.daemon import Daemon, Home, free_port, qmtwist
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 KINDS = ("qmtp", "qmtps", "qmqp", "qmqps")
 
 

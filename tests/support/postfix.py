@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.daemon import free_port
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 MAIN = """compatibility_level = 3.6
 queue_directory = {top}/queue
 data_directory = {top}/data

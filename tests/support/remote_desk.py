@@ -17,7 +17,7 @@ from qmtwist.wire.remoteorder import RemoteOrder
 from qmtwist.wire.spawn import Frame
 from tests.support.peers import Peer
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 MESSAGE = b"Subject: t\n\nbody\n"
 
 

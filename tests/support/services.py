@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes import kill_all, tree
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 DEBIAN = "/usr/bin"
 needs_daemontools = pytest.mark.skipif(not os.path.exists(f"{DEBIAN}/multilog"), reason="needs the package daemontools")
 RUN = "#!/bin/sh\nexec sleep 1000\n"

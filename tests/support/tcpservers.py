@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class TcpServer:

@@ -21,7 +21,7 @@ from tests.support.qmtp_peer import QmtpPeer
 pytestmark = pytest.mark.system
 
 CLIENT = "127.0.0.1"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.support.processes import tree
 from tests.torture.ledger import message
 
 pytestmark = pytest.mark.system
-LIMIT_S = 25.0
+LIMIT_S = 60.0
 OPENING = b"HELO x\r\nMAIL FROM:<ann@sender.example>\r\nRCPT TO:<alice@test.example>\r\nDATA\r\n"
 RESET = struct.pack("ii", 1, 0)
 

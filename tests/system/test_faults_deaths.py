@@ -19,7 +19,7 @@ from tests.support.processes import is_running, kill_all, tree
 from tests.torture.ledger import identities, message
 
 pytestmark = pytest.mark.system
-LIMIT_S = 25.0
+LIMIT_S = 60.0
 
 
 def wait_for(condition: Callable[[], bool], daemon: Daemon) -> None:

@@ -19,7 +19,7 @@ from tests.torture.ledger import Ledger, Sender, identities, message, queued
 
 pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 SMALL, LARGE = 500, 400_000  # into the journal; straight into files
 FULL = (451, 452)
 

@@ -17,7 +17,7 @@ from tests.support.ownaccounts import ALICE, BOB, make
 from tests.support.processes import tree
 
 pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 SECRET_WORDS = "bobs-diary"
 
 

@@ -15,7 +15,7 @@ from tests.support.daemon import Daemon, Home, environment, mail_owner, running
 from tests.torture.ledger import identities, message
 
 pytestmark = pytest.mark.system
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 def wait_for(condition: Callable[[], bool], daemon: Daemon) -> None:

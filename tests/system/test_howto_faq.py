@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 SECTION = re.compile(r"^### (\d\.\d+) [^\n]*\n(.*?)(?=^##|\Z)", re.M | re.S)
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
-LIMIT_S = 25.0
+LIMIT_S = 60.0
 HOST = "post.example"
 KEPT = ("control", "alias", "users")
 START = "twistd -n --pidfile= qmtwist --home /var/qmail >> /var/qmail/log 2>&1 & echo $! > /run/qmtwist.pid"

@@ -24,7 +24,7 @@ from tests.support.typist import type_into
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.root]
 
 BLOCK = re.compile(r"^(## [^\n]*)|^```console\n(.*?)^```$", re.M | re.S)
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 # Said again until they work: what they look for, or talk to, takes a moment to come.
 PATIENT = ("grep", "(echo user", "printf 'To: ", "printf 'Subject: ", "curl", "bin/qmail-remote")
 

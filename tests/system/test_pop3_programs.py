@@ -19,7 +19,7 @@ from qmtwist.store import cdb
 from tests.support.daemon import mail_owner
 from tests.support.mailboxes import make_maildir
 
-LIMIT_S = 20
+LIMIT_S = 60
 pytestmark = pytest.mark.system
 
 

@@ -18,7 +18,7 @@ from qmtwist.control.passwords import set_password
 from tests.support.mailboxes import make_maildir
 
 TOP = Path(__file__).parents[2]
-LIMIT_S = 20
+LIMIT_S = 60
 MESSAGES = {"new/1000.a": b"Subject: one\n\n.dot\n", "cur/1001.b:2,S": b"Subject: two\n\nbody\nmore\n"}
 
 pytestmark = pytest.mark.system

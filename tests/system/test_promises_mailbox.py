@@ -20,7 +20,7 @@ pytestmark = pytest.mark.system
 
 H = "test.example"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

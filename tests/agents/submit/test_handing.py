@@ -19,7 +19,7 @@ from qmtwist.wire.injectionserver import Introduced, MessagePiece, ServerSession
 
 ENVELOPE = Envelope(b"s@x", (b"a@y", b"b@z"))
 ENVIRON = {b"PATH": b"/usr/bin:/bin"}
-LIMIT_S = 30
+LIMIT_S = 60
 QUEUED = Reply(0, b"1")
 
 
