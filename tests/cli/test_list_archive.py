@@ -105,6 +105,15 @@ def test_the_index_is_made_for_messages_that_are_there(place: FilterHome) -> Non
     assert b"\n205: Re: topic 205\n" in latest and b"\n206: new\n\tjoe@x.y\n" in latest
 
 
+def test_the_index_may_have_the_dates_of_the_authors(place: FilterHome) -> None:
+    path = Path(f"{directory(place)}/archive/0/01")
+    dates = "Received: x; 2 Feb 2022 00:00:00 -0000\nDate: Thu, 1 Jan 2015 10:00:00 +0100\n"
+    path.write_text(dates + path.read_text())
+    for flag, date in (("-d", "1 Jan 2015 10:00:00 +0100"), ("-D", "2 Feb 2022 00:00:00 -0000"), ("-Dd", "1 Jan 2015")):
+        assert place.run("ezmlm-idx", flag, directory(place)) == (0, b"", b"")
+        assert Path(f"{directory(place)}/archive/0/index").read_text().split("\n")[1].startswith("\t" + date)
+
+
 def test_strangers_get_single_messages_only(place: FilterHome) -> None:
     refused(place, "get.1_5")
     refused(place, "get.1_5", "ezmlm-get")

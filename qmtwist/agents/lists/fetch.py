@@ -19,8 +19,8 @@ def index_of(directory: str, hundred: int) -> bytes:
     return made_index(directory, hundred) if found is None else found
 
 
-def made_index(directory: str, hundred: int) -> bytes:
-    """The index of a hundred messages, made from them.
+def made_index(directory: str, hundred: int, is_by_date_field: bool = False) -> bytes:
+    """The index of a hundred messages, made from them; with `is_by_date_field` their authors' dates count.
 
     :raises Temporary: one cannot be read.
     """
@@ -29,5 +29,5 @@ def made_index(directory: str, hundred: int) -> bytes:
     for number in range(max(hundred * 100, 1), hundred * 100 + 100):
         text = kept(directory, number, _HEADER_BYTES)
         if text is not None:
-            entries.append(index_entry(number, cut(text).fields, prefix))
+            entries.append(index_entry(number, cut(text).fields, prefix, is_by_date_field))
     return b"".join(entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from qmtwist.mail.errors import suppress
+from qmtwist.mail.errors import Permanent, suppress
 from qmtwist.mail.shapes import Iterable, NamedTuple
 from qmtwist.rules.webarchive import lists, looks
 from qmtwist.rules.webarchive.catalogue import Catalogue, Listed, Reader, listed
@@ -50,7 +50,7 @@ class Done(NamedTuple):
 def publish(directory: str, out: str, wishes: Wishes) -> Done:
     """Bring the archive in `out` up to date with the list in `directory`.
 
-    :raises Permanent: `out` is no archive and not empty.
+    :raises Permanent: `out` is no archive and not empty, or that of another list.
     :raises Temporary: some of it may be there; the next run does the rest.
     """
     place = ListDirectory(directory)
@@ -59,7 +59,10 @@ def publish(directory: str, out: str, wishes: Wishes) -> Done:
     site = Website(out)
     with site.open():
         lines = site.known()
-        work = _Work(place, site, _settings(place, lines, wishes))
+        settings = _settings(place, lines, wishes)
+        if lines and not wishes.is_anew:
+            _refuse_other(site, lines[0], settings)
+        work = _Work(place, site, settings)
         work.prepare(lines, wishes.is_anew)
         before = len(work.known.numbers)
         while work.reached < last:
@@ -97,6 +100,14 @@ def _settings(place: ListDirectory, lines: list[bytes], wishes: Wishes) -> _Sett
         bool(is_by_date_field if wishes.is_by_date_field is None else wishes.is_by_date_field),
         *[text.decode("latin-1") for text in (local, host, prefix)],
     )
+
+
+def _refuse_other(site: Website, line: bytes, settings: _Settings) -> None:
+    """:raises Permanent: the pages are those of another list."""
+    with suppress(ValueError, TypeError):
+        was = _Settings(*json.loads(line)[1:])
+        if (was.local, was.host) != (settings.local, settings.host):
+            raise Permanent(f"{site.top} is the archive of {was.local}@{was.host}; --all takes its place")
 
 
 class _Work:

@@ -28,7 +28,7 @@ make all of them anew without being told. Run by root it goes on as the owner of
 
 Files: OUTDIR/.known says what has been made.
 
-Exit status: 0; 100 wrong use, or OUTDIR has files that are not ours; 111 try again later.
+Exit status: 0; 100 wrong use, or OUTDIR has files that are not ours, or those of another list; 111 try again later.
 
 See also: ezmlm-send, ezmlm-archive
 """

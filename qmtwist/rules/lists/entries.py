@@ -21,8 +21,10 @@ _REPLY_BYTES = 12  # of a word that says that it is an answer, such as `Antwort[
 _SHOWN_BYTES = 500  # of a subject or an author
 
 
-def index_entry(number: int, fields: list[Field], prefix: bytes = b"") -> bytes:
+def index_entry(number: int, fields: list[Field], prefix: bytes = b"", is_by_date_field: bool = False) -> bytes:
     r"""The two lines of a message; `prefix` is what the list puts before subjects.
+
+    Its date is that of its arrival, or with `is_by_date_field` the one that its author gave it.
 
     >>> index_entry(5, [Field(b"subject", b"Subject: Re: Hello World\n"), Field(b"from", b"From: Joe <joe@x.y>\n")])
     b'5: ooglnecamlenokomobla Re: Hello World\n\t;bkdbcdokjldkgbbhholg Joe\n'
@@ -34,7 +36,7 @@ def index_entry(number: int, fields: list[Field], prefix: bytes = b"") -> bytes:
     else:
         shown = subject
     author = _first(fields, b"from")
-    when = arrival(fields)
+    when = (parse(_first(fields, b"date")) if is_by_date_field else None) or arrival(fields)
     return b"%d: %s %s\n\t%s;%s %s\n" % (
         number,
         text_hash(subject),

@@ -17,6 +17,8 @@ _FOLDED_LINES = 14  # of a quotation: longer ones are folded
 _DEPTH = 4  # of quotations that look different
 _LINK = re.compile(r"\bhttps?://[^\s<>\"'`{}|\\^\x00-\x1f]{1,1000}", re.IGNORECASE)
 _UNSHOWN = re.compile(f"(?![\n\t])[{UNSHOWN}]")
+_META = re.compile(rb"<meta\b[^<>]*\bcharset=[\"']?([\w-]+)", re.IGNORECASE)
+_META_BYTES = 4096  # of a page that may say what it is written in
 _TRAILING = ".,;:!?…"
 
 
@@ -29,10 +31,11 @@ class Line(NamedTuple):
 
 def plain(part: Part) -> str:
     """The text of a part of a letter, whatever it is written in."""
-    text = decoded_text(part.data[: 5 * LIMIT_LETTERS], part.charset)
-    if part.kind == "text/html":
-        text = html_text(text)
-    return clean(text)
+    charset = part.charset
+    if part.kind == "text/html" and not charset and (said := _META.search(part.data[:_META_BYTES])):
+        charset = said[1]
+    text = decoded_text(part.data[: 5 * LIMIT_LETTERS], charset)
+    return clean(html_text(text) if part.kind == "text/html" else text)
 
 
 def clean(text: str) -> str:

@@ -122,3 +122,9 @@ def test_hostile_texts_take_no_time(piece: str) -> None:
     began = time.process_time()
     shown(piece * (200_000 // len(piece)), is_flowed=True)
     assert time.process_time() - began < 4
+
+
+def test_a_page_may_say_itself_what_it_is_written_in() -> None:
+    page = '<meta http-equiv="Content-Type" content="text/html; charset=koi8-r"><p>Привет'.encode("koi8-r")
+    assert "Привет" in prose(lines(Part("text/html", page)), MASK)
+    assert "Привет" not in prose(lines(Part("text/html", page, b"windows-1252")), MASK)
