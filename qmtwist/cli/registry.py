@@ -71,6 +71,7 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-clean": "list.clean",
     "ezmlm-gate": "list.gate",
     "ezmlm-checksub": "list.checksub",
+    "ezmlm-request": "list.request",
     "forward": "filter.forward",
     "condredirect": "filter.condredirect",
     "bouncesaying": "filter.bouncesaying",

@@ -25,6 +25,7 @@ USAGES = {
     "ezmlm-clean": (),
     "ezmlm-gate": (),
     "ezmlm-checksub": ("-x", "/l"),
+    "ezmlm-request": (),
     "ezmlm-idx": ("-f", "x", "/l"),
     "ezmlm-manage": (),
     "ezmlm-return": ("-q",),

@@ -56,6 +56,10 @@ def manage(home: str, directory: str, request: Request, wishes: Wishes = _USUAL)
         return None
     heading.refuse_bounce(request.sender)
     heading.refuse_nameless(request.sender)
+    if action.lower() == b"request":
+        from .requesting import requested
+
+        action = requested(place)
     if wishes.fetches and (wanted := parse_wanted(action)) is not None:
         return _retrieve(home, directory, request, wanted, wishes)
     desk = _desk(place, parse(action, request.sender), request, wishes)

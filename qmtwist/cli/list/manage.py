@@ -19,6 +19,8 @@ In the .qmail-LIST-default file of a list: does what the address of a message as
         sends several messages to the sender, if that is a subscriber, and what there is: see ezmlm-get(1).
     LIST-info, LIST-faq, LIST-help
         sends one of the texts to the sender.
+    LIST-request
+        does what the subject says, such as subscribe or get 12: see ezmlm-request(1).
 
 Anything else gets the help as well, if the sender is a subscriber and has not had it today; otherwise nothing is sent.
 What somebody else asks for, such as a confirmation, is sent once an hour to each address. What has been sent is kept in
