@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
 
@@ -379,3 +381,18 @@ def test_a_hostile_message_stops_no_digest(place: FilterHome) -> None:
         letter = ask(place, f"get{form}.1_3")
         assert letter.message.count(b"\nContent-Type: message/rfc822\n") >= 3
     assert time.monotonic() - began < 20
+
+
+def test_a_digest_speaks_the_language_of_its_list(place: FilterHome) -> None:
+    post(place, "")
+    write(place, "ezmlmrc", "es\n")
+    os.unlink(f"{directory(place)}/text/digest")
+    letter = news(place, LOCAL=None)
+    (subject,) = re.findall(r"^Subject: (=\?.*(?:\n .*)*)", letter.header, re.M)
+    assert str(make_header(decode_header(subject))).endswith(" número 1")
+    text = parts(letter)[0]
+    assert "\nTemas (mensajes 1 a 1)\n\n(sin asunto)\n\t1 de: Ann\n\nAvisos:\n\nPara recibir los resúmenes:" in text
+    letter = ask(place, "get.1_1")
+    assert "Resumen de: get.1_1" in letter.message.decode() and "Avisos:" in letter.message.decode()
+    write(place, "text/messages", "TXT_ADMINISTRIVIA:Hola\nSUB_DIGEST_OF:de <#l#>: <#1#>\n")
+    assert "\nSubject: de list: get.1_1\n" in ask(place, "get.1_1").header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qmtwist.mail.shapes import Iterable, Iterator
 from qmtwist.rules.lists import digest
-from qmtwist.rules.lists.digest import Look
+from qmtwist.rules.lists.digest import Look, Words
 from qmtwist.rules.lists.entries import index_entry
 from qmtwist.rules.lists.heading import cut
 from qmtwist.rules.lists.threads import Entry, entries
@@ -43,8 +43,18 @@ def look_of(place: ListDirectory, form: bytes, boundary: bytes) -> Look:
     :raises Temporary: that cannot be read.
     """
     names = tuple([name.lower().rstrip(b":") for name in place.lines("digheaders")])
-    look = Look(form, place.line("outlocal"), boundary)
+    words = Words(*[place.phrase(name) for name in ("TXT_ADMINISTRIVIA", "TXT_BY", "TXT_NO_SUBJECT")])
+    look = Look(form, place.line("outlocal"), boundary, words=words)
     return look._replace(names=names) if names else look
+
+
+def topics(place: ListDirectory, first: int, last: int) -> bytes:
+    """What stands above the table of contents.
+
+    :raises Temporary: it cannot be read.
+    """
+    text = place.phrase("TXT_TOP_TOPICS").replace(b"<#1#>", b"%d" % first).replace(b"<#2#>", b"%d" % last)
+    return text + b"\n"
 
 
 def collected(
@@ -55,7 +65,7 @@ def collected(
     :raises Temporary: a message cannot be read.
     """
     rows = digest.threads(found) if look.is_threaded else [found]
-    table = heading + digest.contents(rows) if look.is_threaded else b""
+    table = heading + digest.contents(rows, look.words) if look.is_threaded else b""
     yield digest.introduction(look, subject, table, administrivia)
     for number in _numbers(rows):
         yield _message(place, look, number)

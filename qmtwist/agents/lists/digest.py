@@ -24,7 +24,7 @@ from qmtwist.store.lists.directory import ListDirectory, Number
 from qmtwist.store.lists.files import Lock
 from qmtwist.store.lists.subscribers import Subscribers
 
-from .collection import collected, listed, look_of
+from .collection import collected, listed, look_of, topics
 from .digested import receipt
 from .incoming import Incoming
 from .oneclick import mark_of
@@ -112,8 +112,9 @@ def _send(
     look = look_of(
         place, form_of(wish.form, place.optional_line("digformat")), cookie(key, date, b"%d" % sending.issue, b"b")
     )
-    subject = b"%s Digest %s Issue %d" % (look.local, rfc822(sending.when), sending.issue)
-    heading = b"Topics (messages %d through %d)\n" % (sending.first, sending.last)
+    subject = of.fill(place.phrase("SUB_DIGEST_ISSUE"))
+    subject = subject.replace(b"<#1#>", rfc822(sending.when)).replace(b"<#2#>", b"%d" % sending.issue)
+    heading = topics(place, sending.first, sending.last)
     remark = wish.remark + of.fill(place.text("digest"))
     sender = b"%s-return-%d-@%s-@[]" % (of.local + b"-digest", sending.first, of.host)
     with begin(home) as submission:
@@ -157,7 +158,7 @@ def _head(
             b"To: %s\n" % of.address(),
             b"Delivered-To: %s\n" % own.mark,
             b"MIME-Version: 1.0\nContent-Type: %s\n" % look.kind,
-            b"Subject: %s\n\n" % subject,
+            b"Subject: %s\n\n" % answer.readable(subject),
         ]
     )
 

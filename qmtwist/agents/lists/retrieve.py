@@ -19,7 +19,7 @@ from qmtwist.store.lists.digests import Digested, Digests
 from qmtwist.store.lists.directory import ListDirectory
 from qmtwist.store.lists.subscribers import Subscribers
 
-from .collection import collected, listed, look_of
+from .collection import collected, listed, look_of, topics
 from .fetch import index_of
 from .incoming import Incoming
 from .queueing import accepted, begin
@@ -122,9 +122,11 @@ def _letter(
     boundary = cookie(place.key(), b"%d" % asking.now, asking.sender, b"b")
     look = look_of(place, form_of(form), boundary)
     bottom = _bottom(place, of, asking, terms, incoming)
-    subject = b"%s Digest of: %s" % (look.local, _named(wanted))
+    subject = of.fill(place.phrase("SUB_DIGEST_OF")).replace(b"<#1#>", _named(wanted))
     yield _head(of, asking, subject, incoming, look.kind)
-    yield from collected(place, look, found, subject, _topics(wanted, found), of.fill(place.text("top")) + bottom)
+    yield from collected(
+        place, look, found, subject, _topics(place, wanted, found), of.fill(place.text("top")) + bottom
+    )
 
 
 def _named(wanted: Wanted) -> bytes:
@@ -132,10 +134,10 @@ def _named(wanted: Wanted) -> bytes:
     return b".".join([wanted.verb + wanted.form, b"_".join(numbers)]) if numbers else wanted.verb + wanted.form
 
 
-def _topics(wanted: Wanted, found: list[Entry]) -> bytes:
+def _topics(place: ListDirectory, wanted: Wanted, found: list[Entry]) -> bytes:
     if wanted.verb == b"thread":
         return b""
-    return b"Topics (messages %d through %d)\n" % (found[0].number, found[-1].number)
+    return topics(place, found[0].number, found[-1].number)
 
 
 def _found(place: ListDirectory, wanted: Wanted) -> list[Entry]:
@@ -175,7 +177,7 @@ def _plain(
 ) -> Iterator[bytes]:
     """An answer that is a text."""
     top, bottom = of.fill(place.text("top")), _bottom(place, of, asking, terms, incoming)
-    letter = answer.Letter(asking.sender, b"ezmlm response", asking.now, os.getpid())
+    letter = answer.Letter(asking.sender, of.fill(place.phrase("SUB_RESPONSE")), asking.now, os.getpid())
     yield answer.head(of, letter, incoming.fields, top + said + bottom)
     yield top + said + bottom
 

@@ -79,7 +79,7 @@ def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
         [
             b"Mailing-List: %s\n" % of.mailinglist,
             b"List-Help: <mailto:%s>\n" % address(b"help"),
-            b"List-Post: <mailto:%s>\n" % address(),
+            b"List-Post: <mailto:%s@%s>\n" % (of.main or of.local, of.host),
             b"List-Subscribe: <mailto:%s>\n" % address(b"subscribe"),
             b"Date: %s\n" % rfc822(letter.now),
             b"Message-ID: <%d.%d.%s@%s>\n" % (letter.now, letter.pid, letter.program, of.host),
@@ -89,12 +89,12 @@ def head(of: List, letter: Letter, request: list[Field], text: bytes) -> bytes:
             *[field.raw for field in request if field.name in _PASSED_ON],
             b"MIME-Version: 1.0\nContent-type: %s\n" % kind,
             b"Reply-To: %s\n" % letter.reply_to if letter.reply_to else b"",
-            b"Subject: %s\n\n" % _readable(letter.subject),
+            b"Subject: %s\n\n" % readable(letter.subject),
         ]
     )
 
 
-def _readable(subject: bytes) -> bytes:
+def readable(subject: bytes) -> bytes:
     """A subject that any mail program can read. (RFC 2047 §2)"""
     if subject.isascii():
         return subject

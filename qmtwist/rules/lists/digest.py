@@ -20,6 +20,14 @@ _PREAMBLE_END, _MESSAGE_END = b"-" * 70, b"-" * 30
 _NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-_")
 
 
+class Words(NamedTuple):
+    """What is said in a collection, in the list's language; `<#1#>` is the author."""
+
+    administrivia: bytes = b"Administrivia:"
+    by: bytes = b"by: <#1#>"
+    no_subject: bytes = b"(no subject)"
+
+
 class Look(NamedTuple):
     """How a collection looks: `form` is one of FORMS, `names` the fields of its messages that are shown."""
 
@@ -27,6 +35,7 @@ class Look(NamedTuple):
     local: bytes
     boundary: bytes
     names: tuple[bytes, ...] = SHOWN_FIELDS
+    words: Words = Words()
 
     @property
     def is_plain(self) -> bool:
@@ -69,22 +78,24 @@ def threads(found: Iterable[Entry]) -> list[list[Entry]]:
     return list(kept.values())
 
 
-def contents(kept: list[list[Entry]]) -> bytes:
+def contents(kept: list[list[Entry]], words: Words) -> bytes:
     r"""The table of contents.
 
-    >>> contents([[Entry(3, 0, b"k", b"=?utf-8?q?Zo=C3=AB?=", b"", b"Joe"), Entry(5, 0, b"k", b"", b"", b"Ann")]])
+    >>> thread = [Entry(3, 0, b"k", b"=?utf-8?q?Zo=C3=AB?=", b"", b"Joe"), Entry(5, 0, b"k", b"", b"", b"Ann")]
+    >>> contents([thread], Words())
     b'\nZo\xc3\xab\n\t3 by: Joe\n\t5 by: Ann\n'
     """
     lines: list[bytes] = []
     for thread in kept:
-        lines += [b"\n", _shown(thread[0].subject) or b"(no subject)", b"\n"]
-        lines += [b"\t%d by: %s\n" % (entry.number, _shown(entry.author)) for entry in thread]
+        lines += [b"\n", _shown(thread[0].subject) or words.no_subject, b"\n"]
+        for entry in thread:
+            lines.append(b"\t%d %s\n" % (entry.number, words.by.replace(b"<#1#>", _shown(entry.author))))
     return b"".join(lines)
 
 
 def introduction(look: Look, subject: bytes, table: bytes, administrivia: bytes) -> bytes:
     """What stands before the messages."""
-    text = b"%s\n\n%s\nAdministrivia:\n\n%s" % (_shown(subject), table, administrivia)
+    text = b"%s\n\n%s\n%s\n\n%s" % (_shown(subject), table, look.words.administrivia, administrivia)
     text += b"" if text[-1:] == b"\n" else b"\n"
     return text + b"\n" + _PREAMBLE_END + b"\n\n" if look.is_plain else text_part(look.boundary, text)
 

@@ -291,6 +291,12 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Texts of <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "EDIT <#1#> of <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "Changed <#1#> of <#l#>@<#h#>",
+    "SUB_DIGEST_ISSUE": "<#l#> Digest <#1#> Issue <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Digest of: <#1#>",
+    "TXT_TOP_TOPICS": "Topics (messages <#1#> through <#2#>)",
+    "TXT_ADMINISTRIVIA": "Administrivia:",
+    "TXT_BY": "by: <#1#>",
+    "TXT_NO_SUBJECT": "(no subject)",
     "TXT_TRAILER": "-- \nTo leave the list: <#l#>-unsubscribe@<#h#>\nFor help: <#l#>-help@<#h#>",
 }
 """What is said in subjects and below messages: by the name that ezmlm-idx has for it in text/messages."""

@@ -299,5 +299,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Texte von <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "<#1#> von <#l#>@<#h#> ändern",
     "SUB_EDIT_SUCCESS": "<#1#> von <#l#>@<#h#> ist geändert",
+    "SUB_DIGEST_ISSUE": "<#l#> Sammelsendung <#1#> Nr. <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Sammlung: <#1#>",
+    "TXT_TOP_TOPICS": "Themen (Nachrichten <#1#> bis <#2#>)",
+    "TXT_ADMINISTRIVIA": "Hinweise:",
+    "TXT_BY": "von: <#1#>",
+    "TXT_NO_SUBJECT": "(ohne Betreff)",
     "TXT_TRAILER": "-- \nAbonnement beenden: <#l#>-unsubscribe@<#h#>\nHilfe: <#l#>-help@<#h#>",
 }

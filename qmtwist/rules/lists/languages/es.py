@@ -292,5 +292,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Textos de <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "Modificar <#1#> de <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "Se ha modificado <#1#> de <#l#>@<#h#>",
+    "SUB_DIGEST_ISSUE": "<#l#> Resumen <#1#> número <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Resumen de: <#1#>",
+    "TXT_TOP_TOPICS": "Temas (mensajes <#1#> a <#2#>)",
+    "TXT_ADMINISTRIVIA": "Avisos:",
+    "TXT_BY": "de: <#1#>",
+    "TXT_NO_SUBJECT": "(sin asunto)",
     "TXT_TRAILER": "-- \nPara darse de baja: <#l#>-unsubscribe@<#h#>\nAyuda: <#l#>-help@<#h#>",
 }

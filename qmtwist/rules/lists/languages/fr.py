@@ -296,5 +296,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Textes de <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "Modifier <#1#> de <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "<#1#> de <#l#>@<#h#> a été modifié",
+    "SUB_DIGEST_ISSUE": "<#l#> Recueil <#1#> numéro <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Recueil de : <#1#>",
+    "TXT_TOP_TOPICS": "Sujets (messages <#1#> à <#2#>)",
+    "TXT_ADMINISTRIVIA": "Informations :",
+    "TXT_BY": "de : <#1#>",
+    "TXT_NO_SUBJECT": "(sans objet)",
     "TXT_TRAILER": "-- \nPour quitter la liste : <#l#>-unsubscribe@<#h#>\nAide : <#l#>-help@<#h#>",
 }

@@ -290,5 +290,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Testi di <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "Modifica <#1#> di <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "<#1#> di <#l#>@<#h#> è stato modificato",
+    "SUB_DIGEST_ISSUE": "<#l#> Raccolta <#1#> numero <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Raccolta di: <#1#>",
+    "TXT_TOP_TOPICS": "Argomenti (messaggi da <#1#> a <#2#>)",
+    "TXT_ADMINISTRIVIA": "Avvisi:",
+    "TXT_BY": "di: <#1#>",
+    "TXT_NO_SUBJECT": "(senza oggetto)",
     "TXT_TRAILER": "-- \nPer cancellare l'iscrizione: <#l#>-unsubscribe@<#h#>\nAiuto: <#l#>-help@<#h#>",
 }

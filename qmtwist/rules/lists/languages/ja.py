@@ -306,5 +306,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "<#l#>@<#h#> の文章の一覧",
     "SUB_EDIT_REQUEST": "<#l#>@<#h#> の <#1#> の変更",
     "SUB_EDIT_SUCCESS": "<#l#>@<#h#> の <#1#> を変更しました",
+    "SUB_DIGEST_ISSUE": "<#l#> まとめ送り <#1#> 第<#2#>号",
+    "SUB_DIGEST_OF": "<#l#> まとめ: <#1#>",
+    "TXT_TOP_TOPICS": "話題 (メッセージ <#1#> から <#2#> まで)",
+    "TXT_ADMINISTRIVIA": "お知らせ:",
+    "TXT_BY": "差出人: <#1#>",
+    "TXT_NO_SUBJECT": "(件名なし)",
     "TXT_TRAILER": "-- \n登録の解除: <#l#>-unsubscribe@<#h#>\n説明: <#l#>-help@<#h#>",
 }

@@ -290,5 +290,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Teksten van <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "<#1#> van <#l#>@<#h#> wijzigen",
     "SUB_EDIT_SUCCESS": "<#1#> van <#l#>@<#h#> is gewijzigd",
+    "SUB_DIGEST_ISSUE": "<#l#> Verzamelbericht <#1#> nummer <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Verzameling: <#1#>",
+    "TXT_TOP_TOPICS": "Onderwerpen (berichten <#1#> tot en met <#2#>)",
+    "TXT_ADMINISTRIVIA": "Mededelingen:",
+    "TXT_BY": "van: <#1#>",
+    "TXT_NO_SUBJECT": "(geen onderwerp)",
     "TXT_TRAILER": "-- \nAfmelden: <#l#>-unsubscribe@<#h#>\nHulp: <#l#>-help@<#h#>",
 }

@@ -292,5 +292,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Teksty listy <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "Zmiana tekstu <#1#> listy <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "Tekst <#1#> listy <#l#>@<#h#> został zmieniony",
+    "SUB_DIGEST_ISSUE": "<#l#> Zbiór <#1#> numer <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Zbiór: <#1#>",
+    "TXT_TOP_TOPICS": "Tematy (wiadomości od <#1#> do <#2#>)",
+    "TXT_ADMINISTRIVIA": "Informacje:",
+    "TXT_BY": "od: <#1#>",
+    "TXT_NO_SUBJECT": "(bez tematu)",
     "TXT_TRAILER": "-- \nRezygnacja z listy: <#l#>-unsubscribe@<#h#>\nPomoc: <#l#>-help@<#h#>",
 }

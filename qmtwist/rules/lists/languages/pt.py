@@ -290,5 +290,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Textos de <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "Alterar <#1#> de <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "<#1#> de <#l#>@<#h#> foi alterado",
+    "SUB_DIGEST_ISSUE": "<#l#> Coletânea <#1#> número <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Coletânea de: <#1#>",
+    "TXT_TOP_TOPICS": "Assuntos (mensagens <#1#> a <#2#>)",
+    "TXT_ADMINISTRIVIA": "Avisos:",
+    "TXT_BY": "de: <#1#>",
+    "TXT_NO_SUBJECT": "(sem assunto)",
     "TXT_TRAILER": "-- \nPara cancelar a assinatura: <#l#>-unsubscribe@<#h#>\nAjuda: <#l#>-help@<#h#>",
 }

@@ -290,5 +290,11 @@ PHRASES: dict[str, str] = {
     "SUB_EDIT_LIST": "Texter för <#l#>@<#h#>",
     "SUB_EDIT_REQUEST": "Ändra <#1#> för <#l#>@<#h#>",
     "SUB_EDIT_SUCCESS": "<#1#> för <#l#>@<#h#> är ändrad",
+    "SUB_DIGEST_ISSUE": "<#l#> Sammandrag <#1#> nummer <#2#>",
+    "SUB_DIGEST_OF": "<#l#> Sammandrag av: <#1#>",
+    "TXT_TOP_TOPICS": "Ämnen (meddelanden <#1#> till <#2#>)",
+    "TXT_ADMINISTRIVIA": "Information:",
+    "TXT_BY": "av: <#1#>",
+    "TXT_NO_SUBJECT": "(inget ämne)",
     "TXT_TRAILER": "-- \nAvsluta prenumerationen: <#l#>-unsubscribe@<#h#>\nInformation: <#l#>-help@<#h#>",
 }
