@@ -114,6 +114,17 @@ def test_pages_that_cannot_be_written_stop_no_letter(office: Office) -> None:
     assert "five" in page(office, "msg/5.html") and "six" in page(office, "msg/6.html")
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_goes_on_as_the_owner_of_the_list(office: Office) -> None:
+    made = office.town
+    directory = made.directory("joe")
+    made.run("qmtwist", "archive", "--all", f"{directory}/friends", f"{directory}/public_html/friends")
+    for folder, _, names in os.walk(f"{directory}/public_html/friends"):
+        for name in (".", *names):
+            assert os.stat(os.path.join(folder, name)).st_uid == made.owner("joe")[0], (folder, name)
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """A web server that knows nothing about archives."""
 

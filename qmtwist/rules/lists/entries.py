@@ -19,6 +19,8 @@ _NO_SEED = (0,) * 32
 _REPLIES = (b"re", b"aw", b"sv", b"vs", b"fw", b"fwd", b"wg", b"tr", b"antw", b"antwort", b"odp", b"ynt")
 _REPLY_BYTES = 12  # of a word that says that it is an answer, such as `Antwort[2]:`
 _SHOWN_BYTES = 500  # of a subject or an author
+_REMEMBERED = 5000  # hashes: in an archive the same subjects and authors come again and again
+_HASHES: dict[bytes, bytes] = {}
 
 
 def index_entry(number: int, fields: list[Field], prefix: bytes = b"", is_by_date_field: bool = False) -> bytes:
@@ -71,7 +73,12 @@ def shown_index(index: bytes) -> bytes:
 
 def text_hash(text: bytes) -> bytes:
     """Twenty letters for a text, in which case and blanks do not count."""
-    return letters(hash32(_NO_SEED, text.lower().replace(b" ", b"").replace(b"\t", b"")))
+    bare = text.lower().replace(b" ", b"").replace(b"\t", b"")
+    if bare not in _HASHES:
+        if len(_HASHES) >= _REMEMBERED:
+            _HASHES.clear()
+        _HASHES[bare] = letters(hash32(_NO_SEED, bare))
+    return _HASHES[bare]
 
 
 def bare_subject(subject: bytes, prefix: bytes = b"") -> bytes:
