@@ -174,6 +174,7 @@ def test_a_service_of_systemd_is_stopped_by_its_name() -> None:
     for unit, service in (("exim4.service", "exim4"), ("system-postfix.slice/postfix@-.service", "postfix")):
         holder = listening.Holder(9, "x", "x", listening.service_of(f"12:cpu:/\n0::/system.slice/{unit}\n"))
         assert holder.mending(25) == f"systemctl disable --now {service}"
+    assert "kill" not in listening.Holder(1, "systemd", "/sbin/init").mending(25)
 
 
 def test_an_unusable_control_directory_ends_the_look_around(home: str, taken: Callable[[], int]) -> None:

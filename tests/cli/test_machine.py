@@ -95,6 +95,8 @@ def test_a_directory_with_two_names_has_one_place(
     assert list(found) == ["/usr/sbin/sendmail", "/usr/bin/mailq", "/usr/bin/newaliases"]  # no /usr/lib
     mailq = found["/usr/bin/mailq"]
     assert (mailq.target, mailq.is_there, mailq.mode, mailq.is_packaged) == ("/h/bin/mailq", True, 0o4755, False)
+    os.link(tmp_path / "usr" / "bin" / "mailq", tmp_path / "usr" / "bin" / "everything")
+    assert machine.look(mailq).mode is None  # its other name would lose its rights, too
     program("dpkg-query", "exit 0")
     program("dpkg-divert", "exit 0")
     assert machine.look(mailq).is_packaged

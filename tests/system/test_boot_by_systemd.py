@@ -116,7 +116,9 @@ def test_systemd_listens_while_the_server_is_restarted(box: Machine) -> None:
         for line in commands("systemd"):
             run.shell(line)
         assert is_active(run, "qmtwist-smtp.socket") and is_active(run, "qmtwist-pop3.socket")
+        assert run.run(f"{HOME}/bin/qmtwist", "check") == ""  # process 1 has the ports, for us
         run.shell("systemctl stop qmtwist")
+        assert run.run(f"{HOME}/bin/qmtwist", "check") == ""
         answers = smtp(run, f"HELO {H}", f"MAIL FROM:<ann@{H}>", f"RCPT TO:<joe@{H}>", "QUIT")  # starts it
         assert [line[:3] for line in answers.splitlines()] == ["220", "250", "250", "250", "221"]
         assert is_active(run)
@@ -124,6 +126,29 @@ def test_systemd_listens_while_the_server_is_restarted(box: Machine) -> None:
 
 
 TRIES = "|id -un >>$HOME/did; echo x >/tmp/did"
+
+
+def test_a_mail_server_of_systemd_is_stopped_and_comes_back() -> None:
+    """Debian's Postfix, where it is installed."""
+    with machine() as box:
+        if box.attempt("test", "-e", "/lib/systemd/system/postfix.service").returncode:
+            pytest.skip("postfix is not here: Debian has it in postfix")
+        box.shell(f"{PREPARE}\npostconf -e inet_interfaces=loopback-only inet_protocols=ipv4; systemctl enable postfix")
+        with booted(box) as run:
+            wait_until(lambda: ":25 " in run.run("ss", "-ltn"))
+            setup = [sys.executable, "-m", "qmtwist.cli.main", "setup"]
+            assert "(pid " in run.attempt(*setup, "--system", "--host", H).stdout
+            said = run.run(*setup, "--system", "--replace-mta", "--host", H, "--admin", "joe")
+            assert "systemctl disable --now postfix\n" in said and ":25 " not in run.run("ss", "-ltn")
+            for line in [line.strip() for line in said.splitlines() if line.startswith("    ")]:  # how to start ours
+                run.shell(line)
+            assert is_active(run)
+            deliver(run, "ours")
+            run.shell("systemctl disable --now qmtwist")
+            assert "qmtwist.service would still start" in run.run(*setup, "--remove", "--delete-mail")
+            assert run.run("systemctl", "is-enabled", "postfix") == "enabled\n"
+            wait_until(lambda: ":25 " in run.run("ss", "-ltn"))
+            assert run.run("readlink", "-f", "/usr/lib/sendmail") == "/usr/sbin/sendmail\n"
 
 
 def test_what_the_unit_takes_away_is_taken_away(box: Machine) -> None:

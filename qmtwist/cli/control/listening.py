@@ -31,6 +31,8 @@ class Holder(NamedTuple):
         """The command that frees the port."""
         if not self.pid:
             return f"see who it is, as root: ss -ltnp 'sport = :{port}'"
+        if self.pid == 1:
+            return "systemctl list-sockets, and systemctl disable --now what listens there"
         return f"systemctl disable --now {self.service}" if self.service else f"kill {self.pid}"
 
 

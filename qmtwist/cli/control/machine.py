@@ -126,5 +126,5 @@ def look(place: Place) -> Place:
         return place._replace(taken=taken)
     link = os.readlink(place.path) if stat.S_ISLNK(found.st_mode) else None
     is_packaged = has("dpkg-query") and has("dpkg-divert") and not run(["dpkg-query", "-S", place.path])[0]
-    mode = stat.S_IMODE(found.st_mode)
+    mode = stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else None
     return Place(place.path, place.target, True, link, mode, is_packaged, taken)

@@ -14,7 +14,7 @@ from qmtwist.agents.supervise import keepers
 from qmtwist.mail.errors import suppress
 from qmtwist.rules.machine import accounts as tools_of
 from qmtwist.rules.machine import rivals
-from qmtwist.rules.machine.record import Fact
+from qmtwist.rules.machine.record import KEEPS, Fact
 
 from . import files, launchers, machine
 from .records import NAME, Record
@@ -119,7 +119,7 @@ class Removal:
         is_free = not os.path.lexists(path) or (self.steps.is_trial and self._was_ours(path))
         if os.path.lexists(aside) and is_free:
             self.steps.do("mv", "-nT", aside, path)
-            if mode != "link":
+            if mode != KEEPS:
                 self.steps.do("chmod", mode, path)
         elif os.path.lexists(aside):
             self._stays(f"{path} is there; what was there before stays as {aside}")

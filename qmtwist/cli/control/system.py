@@ -19,6 +19,7 @@ from qmtwist.mail.shapes import Callable, NamedTuple
 from qmtwist.rules.machine import accounts as tools_of
 from qmtwist.rules.machine import rivals
 from qmtwist.rules.machine.accounts import GROUP_OF, GROUPS
+from qmtwist.rules.machine.record import KEEPS
 from qmtwist.rules.machine.rivals import Place
 
 from . import files, hostname, machine, nullclient, trust
@@ -241,7 +242,7 @@ class System:
         """A run that was cut may have left what it put aside as it was."""
         for fact in self.record.of_kind("kept"):
             _, aside, mode = fact.words
-            if mode != "link" and os.path.isfile(aside) and os.stat(aside).st_mode & 0o7777:
+            if mode != KEEPS and os.path.isfile(aside) and os.stat(aside).st_mode & 0o7777:
                 self.steps.do("chmod", "0", aside)
 
     def _link(self, place: Place) -> None:
@@ -252,7 +253,7 @@ class System:
                 self.record.note("diverted", place.path, aside)
                 self.steps.do(*rivals.divert(place.path, aside))
             self.steps.do("mv", "-nT", place.path, aside)
-            if place.link is None:
+            if place.mode is not None:
                 self.steps.do("chmod", "0", aside)
         self.record.note("link", place.path, place.target)
         self.steps.do("ln", "-sT", place.target, place.path)
@@ -267,7 +268,7 @@ class System:
             return known.words[1]
         aside = rivals.aside(place)
         if known is None or not place.is_packaged:
-            self.record.note("kept", place.path, aside, "link" if place.link is not None else f"{place.mode:o}")
+            self.record.note("kept", place.path, aside, KEEPS if place.mode is None else f"{place.mode:o}")
         return aside
 
 

@@ -9,7 +9,7 @@ is done, so a line may tell of something that is not there, and never the other 
     user NAME [UID]              likewise
     replaced PACKAGE             another mail server, which the postmaster wants replaced
     service NAME WHAT            stopped and disabled; what it was: enabled, active, both with a comma, or neither
-    kept PATH ASIDE MODE         moved aside; the mode in octal, `link` for a symbolic link
+    kept PATH ASIDE MODE         moved aside; the mode that it had, in octal, or `same` if it has it still
     diverted PATH ASIDE          what its package brings for PATH goes to ASIDE (dpkg-divert)
     link PATH TARGET             a symbolic link
     file NAME SHA256             a file below the home with the contents that setup gave it
@@ -21,6 +21,7 @@ import shlex
 
 from qmtwist.mail.shapes import NamedTuple
 
+KEEPS = "same"
 WORDS = {
     "directory": (1, 1),
     "home": (1, 1),

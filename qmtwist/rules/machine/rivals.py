@@ -38,7 +38,7 @@ class Place(NamedTuple):
     target: str  # what our link there says
     is_there: bool = False
     link: str | None = None  # what a symbolic link there says
-    mode: int = 0  # of what is there
+    mode: int | None = None  # of what is there; None for what keeps its mode: a link, or a file with other names
     is_packaged: bool = False  # a package of Debian brings it
     taken: tuple[str, ...] = ()  # names beside it that are not free
 
