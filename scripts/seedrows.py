@@ -24,7 +24,6 @@ SHOWN_AT_MOST = 3
 
 ALSO: dict[str, str] = {
     "S018": "tests/system/test_docs.py::test_every_link_in_the_documents_leads_somewhere",
-    "S310": "tests/system/test_packaging.py::test_an_installed_wheel_sets_a_home_up",
 }  # fmt: skip
 
 

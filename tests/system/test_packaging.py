@@ -79,6 +79,7 @@ def test_twistd_finds_the_plugin_of_an_installed_wheel(unpacked: str) -> None:
 
 
 def test_an_installed_wheel_sets_a_home_up(unpacked: str, open_directory: str) -> None:
+    """S310: nothing else is needed, neither ucspi-tcp nor daemontools."""
     home = os.path.join(open_directory, "home")
     code = "from qmtwist.cli.main import main; sys.argv[1:] = sys.argv[3:]; sys.exit(main())"
     run_elsewhere(unpacked, code, "setup", "--home", home, "--host", "test.example")
