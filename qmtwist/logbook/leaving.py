@@ -33,9 +33,10 @@ def word_accepted(visit: Visit, number: int, target: bytes, of: bytes) -> bytes:
     return _head(visit) + b"accepted %d: %s leaves %s" % (number, escape(target), escape(of))
 
 
-def word_refused(visit: Visit, method: bytes, code: int, why: bytes) -> bytes:
-    """It is not; the line without LF."""
-    return _head(visit) + b"refused %s: %d %s" % (escape(method[:20]), code, escape(why, b" "))
+def word_refused(visit: Visit, method: bytes, code: int, why: bytes, unshown: int = 0) -> bytes:
+    """It is not, and so were `unshown` others that had no line; the line without LF."""
+    more = b", %d refusals not shown" % unshown if unshown else b""
+    return _head(visit) + b"refused %s: %d %s%s" % (escape(method[:20]), code, escape(why, b" "), more)
 
 
 def _head(visit: Visit) -> bytes:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, ITLSTransport
@@ -39,18 +39,31 @@ from .smtpclerk import Staff
 HEADER_BYTES, HEADER_FIELDS, BODY_BYTES = 8192, 60, 4096
 TOKEN_BYTES = 2048
 IDLE_S, SESSION_S = 20, 60  # nobody needs longer for one small request
+LINE_S = 1.0  # lines about what is refused come no oftener
 REMEMBERED, REMEMBERED_S = 10_000, 3600  # wishes that are not queued again when somebody clicks twice
 _BY_SOCKET = b"unknown"  # the address of who comes by a UNIX socket
 NO_LINK = "This link is not one of ours, or not all of it has come here."
 
 
-class Place(NamedTuple):
+class Place:
     """What requests need to know of the service."""
 
-    staff: Staff
-    secret: Callable[[], bytes]
-    done: dict[bytes, float]  # addresses to which a wish was sent, and when
-    here: Callable[[], bytes]  # our name
+    def __init__(self, staff: Staff, secret: Callable[[], bytes]) -> None:
+        self.staff = staff
+        self.secret = secret
+        self.here = b""  # our name
+        self.done: dict[bytes, float] = {}  # addresses to which a wish was sent, and when
+        self._line_at = float("-inf")
+        self._unsaid = 0
+
+    def note_refusal(self, visit: logbook.Visit, method: bytes, code: int, why: bytes) -> None:
+        """Log it, or count it."""
+        now = self.staff.clock.seconds()
+        if now - self._line_at < LINE_S:
+            self._unsaid += 1
+        else:
+            self.staff.log(logbook.word_refused(visit, method, code, why, self._unsaid))
+            self._line_at, self._unsaid = now, 0
 
 
 class Request(http.Request):
@@ -189,7 +202,7 @@ class Visit(http.HTTPChannel):
 
     def _refuse(self, request: Request, code: int, why: bytes, words: str) -> None:
         if request.method not in (b"GET", b"HEAD") or code >= 500:
-            self._note(logbook.word_refused(self._visit, request.method, code, why))
+            self._place.note_refusal(self._visit, request.method, code, why)
         request.say(code, page.refusal(words))
 
     def _leave(self, request: Request, address: bytes, who: oneclick.Leaving) -> None:
@@ -208,7 +221,7 @@ class Visit(http.HTTPChannel):
 
     def _queue(self, address: bytes, client: bytes, done: Callable[[Receipt | MailError], None]) -> None:
         """:raises MailError: the queue takes nothing now."""
-        staff, here = self._place.staff, self._place.here()
+        staff, here = self._place.staff, self._place.here
         now = int(staff.clock.seconds())
         identity = b"%d.%d.oneclick" % (now, self._visit.serial)
         sender, text = oneclick.request(address, rfc822(now), identity, client)
@@ -226,11 +239,8 @@ class Visit(http.HTTPChannel):
         done[address] = self._place.staff.clock.seconds()
         if len(done) > REMEMBERED:
             del done[next(iter(done))]
-        self._note(logbook.word_accepted(self._visit, result.number, who.target, who.list))
+        self._place.staff.log(logbook.word_accepted(self._visit, result.number, who.target, who.list))
         return request.say(200, page.farewell(who))
-
-    def _note(self, line: bytes) -> None:
-        self._place.staff.log(line)
 
 
 class LeavingService:
@@ -238,8 +248,7 @@ class LeavingService:
 
     def __init__(self, staff: Staff, secret: Callable[[], bytes]) -> None:
         self.before_connection: Callable[[], None] = lambda: None  # may call `use`
-        self._name = b""
-        self._place = Place(staff, secret, {}, lambda: self._name)
+        self._place = Place(staff, secret)
         door = Door(b"http", staff.clock, staff.log, staff.names, crowd=Crowd(staff.clock))
         self._hall: Sessions[Visit] = Sessions(staff.clock, door, lambda: SESSION_S)
         self._serial = 0
@@ -260,7 +269,7 @@ class LeavingService:
         :raises OSError, Malformed: the rules for clients cannot be used; nothing has changed.
         """
         self._hall.door.configure(concurrency, per_ip, access)
-        self._name, self._tls = name, tls
+        self._place.here, self._tls = name, tls
 
     def drain(self, patience_s: float) -> Deferred[object]:
         """End the sessions; fires when none is left."""

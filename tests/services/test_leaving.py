@@ -237,6 +237,18 @@ def test_without_its_secret_the_service_knows_no_link() -> None:
     assert house.ask(b"POST", body=BODY).code == 503 and not house.intake.drafts
 
 
+def test_a_flood_is_no_flood_of_lines() -> None:
+    house = House()
+    for _ in range(50):
+        assert house.ask(b"POST", b"/x", BODY).code == 404
+    house.clock.advance(leaving.LINE_S)
+    house.ask(b"POST", b"/x", BODY)
+    assert house.lines == [
+        b"http 1: 192.0.2.7:5 refused POST: 404 no link of ours",
+        b"http 51: 192.0.2.7:5 refused POST: 404 no link of ours, 49 refusals not shown",
+    ]
+
+
 def test_who_does_not_wait_for_the_answer_leaves_all_the_same() -> None:
     house = House()
     house.intake.is_holding = True

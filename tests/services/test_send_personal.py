@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_twisted
@@ -93,6 +94,15 @@ async def test_without_a_service_there_is_an_address_alone(make_desk: Maker) -> 
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_has_a_strange_address_asks_by_mail(make_desk: Maker) -> None:
+    desk = make_desk(unsubscribeurl=URL)
+    await queued(desk, SENDER, b'"a b"@far.example', message=message(10))
+    await desk.settle()
+    text = desk.attempts[0].message
+    assert b"\nList-Unsubscribe: <mailto:list-unsubscribe@mail.example.org>\nMailing-List: x\n" in text
+
+
+@pytest_twisted.ensureDeferred
 async def test_mail_does_not_wait_for_a_secret_that_cannot_be_made(make_desk: Maker) -> None:
     desk = make_desk(unsubscribeurl=URL)
     os.mkdir(desk.layout.oneclick)
@@ -150,6 +160,21 @@ async def test_other_messages_stay_as_they_are(make_desk: Maker, sender: bytes, 
     await queued(desk, sender, FAR, message=text)
     await desk.settle()
     assert desk.attempts[0].message.partition(b"\n")[2] == text
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_disk_without_nameless_files_does_as_well(make_desk: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, real = make_desk(), os.open
+
+    def refuse(path: str, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    await queued(desk, SENDER, NEAR, message=message(200_000))
+    await desk.settle()
+    assert unfold(desk.attempts[0]).text.endswith(b"body\n" * 40_000)
 
 
 @pytest_twisted.ensureDeferred

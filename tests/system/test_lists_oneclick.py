@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import shutil
+import signal
 import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -208,6 +209,16 @@ def test_links_outlive_a_restart(place: Place) -> None:
     place.office.start()
     assert ask(place, "POST", link, CLICK)[0] == 200
     wait_until(lambda: ANN not in subscribers(place))
+
+
+def test_links_follow_a_reload(place: Place) -> None:
+    office = place.office
+    for url in ("https://other.example/x", URL):
+        since = office.mark()
+        office.town.write("control/unsubscribeurl", url + "\n")
+        office.signal(signal.SIGHUP)
+        office.wait_for_line("control/unsubscribeurl", since)
+        assert links(post(place)[ANN]).link.startswith(url + "/")
 
 
 def test_a_digest_has_links_of_its_own(place: Place) -> None:

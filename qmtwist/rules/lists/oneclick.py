@@ -127,13 +127,28 @@ def leaving(sender: bytes, recipient: bytes, key: bytes) -> bytes:
     >>> leaving(b"list-return-7-@h.dom-@[]", b"ann@x.y", b"a" * 64)
     b'list-uo.7.fiecihgfiflbehpamppj-ann=x.y@h.dom'
     """
-    local, at, host = sender.removesuffix(b"-@[]").rpartition(b"@")
-    name, word, number = local.removesuffix(b"-").rpartition(b"-return-")
-    if not (at and word and name and local.endswith(b"-") and _is_number(number) and b"@" in recipient):
-        return b""
-    if not (_is_visible(name) and _is_visible(host) and _is_visible(recipient)):
+    name, host, number = _list_of(sender)
+    if not name or b"@" not in recipient or not _is_visible(recipient):
         return b""
     return b"%s-%s.%s.%s-%s@%s" % (name, VERB, number, cookie(key, recipient), boxed(recipient), host)
+
+
+def usual(sender: bytes) -> bytes:
+    r"""The fields for a recipient whose address would need quotes there; none for what no list has sent.
+
+    >>> usual(b"list-return-7-@h.dom-@[]"), usual(b"joe@h")
+    (b'List-Unsubscribe: <mailto:list-unsubscribe@h.dom>\n', b'')
+    """
+    name, host = _list_of(sender)[:2]
+    return b"List-Unsubscribe: <mailto:%s>\n" % _in_url(name + b"-unsubscribe@" + host) if name else b""
+
+
+def _list_of(sender: bytes) -> tuple[bytes, bytes, bytes]:
+    """Local part and host of the list that has sent a posting, and its number; empty if none has."""
+    local, at, host = sender.removesuffix(b"-@[]").rpartition(b"@")
+    name, word, number = local.removesuffix(b"-").rpartition(b"-return-")
+    is_list = at and word and local.endswith(b"-") and _is_number(number) and _is_visible(name) and _is_visible(host)
+    return (name, host, number) if is_list else (b"", b"", b"")
 
 
 def parse(action: bytes) -> Click | None:

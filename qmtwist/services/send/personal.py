@@ -7,6 +7,7 @@ bounce.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -74,8 +75,12 @@ class Personal:
             if marked is None:
                 return Content(None, descriptor)
             head = self._head(start, marked, mail.sender, recipient)
-            if os.fstat(descriptor).st_size <= READ_BYTES:
-                found = Content(head + os.pread(descriptor, READ_BYTES, marked.end))
+            size = os.fstat(descriptor).st_size
+            if size <= READ_BYTES:
+                rest = os.pread(descriptor, READ_BYTES, marked.end)
+                if len(rest) != size - marked.end:
+                    raise OSError(errno.EIO, "the message has become shorter")
+                found = Content(head + rest)
             elif may_splice:
                 return Content(None, descriptor, head, marked.end)
             else:
@@ -89,7 +94,8 @@ class Personal:
     def _head(self, start: bytes, marked: oneclick.Marked, sender: bytes, recipient: bytes) -> bytes:
         """The message up to where its mark ended."""
         address = oneclick.leaving(sender, without_prefix(recipient, self._routes()), marked.key)
-        return start[: marked.start] + (oneclick.fields(address, self._link(address)) if address else b"")
+        found = oneclick.fields(address, self._link(address)) if address else oneclick.usual(sender)
+        return start[: marked.start] + found
 
     def _link(self, address: bytes) -> bytes:
         """Empty without a service, and without the secret: mail does not wait for links."""
@@ -105,11 +111,16 @@ class Personal:
         return self.url.rstrip(b"/") + b"/" + oneclick.token(secret, address)
 
     def _copy(self, head: bytes, descriptor: int, skip: int) -> int:
-        """A file without a name, which programs can read.
+        """A file without a name, which programs can read; in memory where the queue's disk knows no such files.
 
         :raises OSError: it cannot be made.
         """
-        copy = os.open(self._queue, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            copy = os.open(self._queue, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+                raise
+            copy = os.memfd_create("message", os.MFD_CLOEXEC)
         try:
             os.write(copy, head)
             while count := os.sendfile(copy, descriptor, skip, 1 << 30):
