@@ -87,6 +87,17 @@ def let_time_pass(office: Office, kind: str) -> None:
     letter(office, "tom")
 
 
+def click(place: Place, message: Message) -> None:
+    """What a mail program does when somebody presses its button for leaving."""
+    link = LINK.search(str(message["List-Unsubscribe"]))
+    assert link is not None and message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=30)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", link[1], "List-Unsubscribe=One-Click", form)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 def test_a_list_from_its_making_to_who_is_left(place: Place) -> None:
     """S284, S286, S287."""
     office, made = place.office, place.office.town
@@ -100,6 +111,10 @@ def test_a_list_from_its_making_to_who_is_left(place: Place) -> None:
     digest = letter(office, "joe")
     assert [part.get_payload()[0]["Subject"] for part in digest.get_payload()[1:]] == ["cats", "Re: cats", "dogs"]
 
+    click(place, digest)
+    wait_until(lambda: subscribers(office, "digest") == set())
+    assert f"GOODBYE from joe-life-digest@{H}" in letter(office, "joe")["Subject"]
+
     write(office, "ida", "-thread.1")
     found = [part.get_payload()[0].get_payload() for part in letter(office, "ida").get_payload()[1:]]
     assert found == ["about cats\n", "about Re: cats\n"]
@@ -111,13 +126,7 @@ def test_a_list_from_its_making_to_who_is_left(place: Place) -> None:
     let_time_pass(office, "w")  # so does the probe
     wait_until(lambda: subscribers(office) == set(PEOPLE) - {"max"})
 
-    link = LINK.search(str(copies["eva"]["List-Unsubscribe"]))
-    assert link is not None and copies["eva"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=30)
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    connection.request("POST", link[1], "List-Unsubscribe=One-Click", form)
-    assert connection.getresponse().status == 200
-    connection.close()
+    click(place, copies["eva"])
     wait_until(lambda: subscribers(office) == {"ann", "tom", "ida"})
     letter(office, "eva")
 
