@@ -223,9 +223,9 @@ def test_nothing_that_a_letter_says_is_more_than_text(place: Path, name: str) ->
 
 def test_text_files_are_published_as_utf_8(place: Path) -> None:
     more = "Content-Type: text/x-patch; charset=koi8-r; name=a.patch\nContent-Disposition: attachment\n"
-    keep(place, letter(more=more, text="").encode() + "Привет <b>\n".encode("koi8-r"))
+    keep(place, letter(more=more, text="").encode() + "Привет <b> bob@x.example\n".encode("koi8-r"))
     make(place)
-    assert (place / "out/files/1/1.txt").read_bytes() == b"\xef\xbb\xbf" + "Привет <b>\n".encode()
+    assert (place / "out/files/1/1.txt").read_bytes() == b"\xef\xbb\xbf" + "Привет <b> bob@…\n".encode()
     assert "a.patch" in page(place, "msg/1.html")
 
 

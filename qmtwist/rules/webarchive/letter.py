@@ -14,6 +14,7 @@ from .mime import Parsed, Part
 from .prose import clean, lines, prose
 
 FILE_BYTES = 20 << 20  # of a file that is published
+TEXT_BYTES = 2 << 20  # of one that is text, which is read
 _WORDS_LETTERS = 50_000  # of a letter that are searched
 _EXCERPT_LETTERS = 150
 _TEXTS = ("text/plain", "text/html")
@@ -73,15 +74,16 @@ def _opening(text: str) -> Iterator[str]:
 
 
 def _attached(part: Part, place: int, mask: Mask) -> Attached:
-    kind, data = _published(part)
+    kind, data = _published(part, mask)
     name = mask(part.name) or (f"{part.kind.partition('/')[2]}.{kind}" if kind else part.kind)
     return Attached(place, name, len(part.data), kind, data)
 
 
-def _published(part: Part) -> tuple[str, bytes]:
+def _published(part: Part, mask: Mask) -> tuple[str, bytes]:
     """How the name of a file ends that anybody may open, and what is in it; empty for one that is not published.
 
-    What it is counts, not what it is said to be. Text is published as UTF-8, which no browser takes for a page.
+    What it is counts, not what it is said to be. Text is published as UTF-8, which no browser takes for
+    a page, and with masked addresses.
     """
     if len(part.data) > FILE_BYTES:
         return "", b""
@@ -92,8 +94,10 @@ def _published(part: Part) -> tuple[str, bytes]:
         return "webp", part.data
     if part.data.startswith(_PDF):
         return "pdf", part.data
-    if part.kind.startswith("text/") and part.kind != "text/html" and b"\0" not in part.data:
-        return "txt", b"\xef\xbb\xbf" + clean(decoded_text(part.data, part.charset)).encode("utf-8", "replace")
+    is_text = part.kind.startswith("text/") and part.kind != "text/html" and b"\0" not in part.data
+    if is_text and len(part.data) <= TEXT_BYTES:
+        text = mask(clean(decoded_text(part.data, part.charset)))
+        return "txt", b"\xef\xbb\xbf" + text.encode("utf-8", "replace")
     return "", b""
 
 
@@ -134,13 +138,12 @@ def _ways(frame: Frame, letter: Listed) -> str:
 def _steps(known: Catalogue, letter: Listed) -> str:
     number = letter.number
     steps = [f'<a href="{letter.parent}.html">&uarr; what this answers</a>' if letter.parent else ""]
-    for name, find in (("by thread", known.beside_in_thread), ("by date", known.beside)):
+    for name, find in (("in the thread", known.beside_in_thread), ("by date", known.beside)):
         before, after = find(number, -1), find(number, 1)
-        if name == "by thread" and not before and not after:
-            continue
-        first = f'<a href="{before}.html">&larr;</a>' if before else "<span>&larr;</span>"
-        last = f'<a href="{after}.html">&rarr;</a>' if after else "<span>&rarr;</span>"
-        steps.append(f"<span>{first} {name} {last}</span>")
+        if before or after:
+            first = f'<a href="{before}.html">&larr; before</a> ' if before else ""
+            last = f'<a href="{after}.html">after &rarr;</a>' if after else ""
+            steps.append(f"<span>{name}: {first}{last}</span>")
     return "".join(steps)
 
 

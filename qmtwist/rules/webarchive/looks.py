@@ -57,6 +57,7 @@ ul { list-style: none; margin: 0; padding: 0; } .rows > li { border-top: 1px sol
   display: grid; place-items: center; color: #fff; font-weight: 650; font-size: 18px; }
 .c0 { background: #2f78b7; } .c1 { background: #b3542f; } .c2 { background: #3b8457; } .c3 { background: #8a4fa3; }
 .c4 { background: #a8762a; } .c5 { background: #4a5fb0; } .c6 { background: #b0466a; } .c7 { background: #2c8585; }
+.fixed { font: 14px/1.5 ui-monospace, monospace; overflow-x: auto; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 0 14px; } blockquote { color: var(--quote);
   border-left: 3px solid var(--rule); padding-left: 12px; } .q2 { color: var(--quote2); } .q3 { color: var(--quote3); }
 .q4 { color: var(--quote4); } .signature { color: var(--soft); font-size: 14.5px; border-top: 1px dashed var(--rule);

@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from qmtwist.mail.charset import UNSHOWN, decoded_text
-from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple
+from qmtwist.mail.shapes import Iterable, Iterator, NamedTuple, Sequence
 
 from .htmltext import html_text
 from .masking import Mask
@@ -19,6 +19,8 @@ _LINK = re.compile(r"\bhttps?://[^\s<>\"'`{}|\\^\x00-\x1f]{1,1000}", re.IGNORECA
 _UNSHOWN = re.compile(f"(?![\n\t])[{UNSHOWN}]")
 _META = re.compile(rb"<meta\b[^<>]*\bcharset=[\"']?([\w-]+)", re.IGNORECASE)
 _META_BYTES = 4096  # of a page that may say what it is written in
+_PATCH = ("diff --git ", "@@ -", "--- a/", "+++ b/", "Index: ")
+_ALIGNED = re.compile(r"\S(?: {3}|\t)\s*\S|[|+][-=]{3}")
 _TRAILING = ".,;:!?…"
 
 
@@ -121,8 +123,19 @@ def _own(block: list[Line], mask: Mask) -> str:
     at = next((at for at, line in enumerate(block) if line.text == "-- "), len(block))
     text = "\n".join([marked(line.text, mask) for line in block[:at]]).rstrip()
     signature = "\n".join([marked(line.text, mask) for line in block[at + 1 :]])
-    said = f'<div class="text">{text}</div>\n' if text else ""
+    kind = "text fixed" if is_fixed([line.text for line in block[:at]]) else "text"
+    said = f'<div class="{kind}">{text}</div>\n' if text else ""
     return said + (f'<div class="text signature">{signature}</div>\n' if signature.strip() else "")
+
+
+def is_fixed(text: Sequence[str]) -> bool:
+    """Whether it matters where in their lines letters stand: in a patch, or in what looks like a table.
+
+    >>> is_fixed(["a  b", "", "@@ -1,2 +1,3 @@"]), is_fixed(["name   size", "a      1"]), is_fixed(["Hi.  I am", "Joe"])
+    (True, True, False)
+    """
+    aligned = sum(bool(_ALIGNED.search(line)) for line in text)
+    return any(line.startswith(_PATCH) for line in text) or aligned * 3 > sum(bool(line.strip()) for line in text)
 
 
 def _line(line: Line, mask: Mask) -> str:

@@ -41,6 +41,12 @@ def test_quotations_signatures_and_links() -> None:
     )
 
 
+def test_patches_and_tables_keep_their_columns() -> None:
+    assert shown("Here:\n\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n").startswith('<div class="text fixed">')
+    assert shown("mon     7\ntue    12\n").startswith('<div class="text fixed">')
+    assert shown("One.  Two.\n\nThree.\n").startswith('<div class="text">')
+
+
 def test_long_quotations_are_folded() -> None:
     assert "<details><summary>30 quoted lines</summary>" in shown("> x\n" * 30 + "yes\n")
     assert "<details>" not in shown("> x\n" * 10 + "yes\n")
