@@ -11,6 +11,8 @@ from qmtwist.mail.errors import MailError, Permanent, Temporary
 from qmtwist.mail.reasons import reason
 from qmtwist.mail.shapes import Callable, NamedTuple
 
+_PARTS = (b"allow", b"deny", b"digest", b"mod")
+
 
 class Line(NamedTuple):
     """A command line: its options, and the words that follow."""
@@ -87,6 +89,8 @@ def variable(name: bytes) -> bytes:
 
 def part_of(words: list[bytes]) -> tuple[str, list[bytes]]:
     """One of the lists in the list's directory, such as `digest`, if the first word names one; and the other words."""
-    if words and b"@" not in words[0] and os.path.isdir(words[0] + b"/subscribers"):
-        return os.fsdecode(words[0]), words[1:]
+    if words and b"@" not in words[0]:
+        is_part = words[0] in _PARTS and os.path.isdir(words[0])  # ezmlm-idx makes what is in it with the first address
+        if is_part or os.path.isdir(words[0] + b"/subscribers"):
+            return os.fsdecode(words[0]), words[1:]
     return os.curdir, words

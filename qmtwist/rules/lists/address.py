@@ -62,6 +62,25 @@ def behind(inlocal: bytes, local: bytes) -> bytes:
     return local[len(start) :]
 
 
+def list_local(local: bytes, default: bytes | None) -> bytes:
+    """What a list's addresses begin with, given the local part of one of them and what `default` in the name of its
+    .qmail file stands for there.
+
+    >>> list_local(b"joe-l-get.1", b"get.1"), list_local(b"joe-l", None), list_local(b"joe-l-return-5-a=b", b"5-a=b")
+    (b'joe-l', b'joe-l', b'joe-l')
+    """
+    if default is None:
+        return local
+    start = local[: len(local) - len(default) - 1] if local.lower().endswith(b"-" + default.lower()) else local
+    for end in _BRANCHES:
+        if start.lower().endswith(end):
+            return start[: len(start) - len(end)]
+    return start
+
+
+_BRANCHES = (b"-digest-return", b"-return", b"-accept", b"-reject")  # that have .qmail files of their own
+
+
 def boxed(address: bytes) -> bytes:
     """An address as a part of another one's local part.
 

@@ -6,6 +6,7 @@ import os
 
 from qmtwist.mail.errors import Temporary, suppress
 from qmtwist.mail.shapes import NamedTuple
+from qmtwist.rules.lists.address import list_local
 from qmtwist.rules.lists.languages import code_in, language
 from qmtwist.rules.lists.macros import sections
 
@@ -66,9 +67,18 @@ class ListDirectory:
         :raises Temporary: it is not, or cannot be read.
         """
         text = self.read(name)
+        if text is None and name == "inlocal":
+            return self._found_local()
+        if text is None and name == "mailinglist":
+            return b"contact %s-help@%s; run by ezmlm" % (self.line("outlocal"), self.line("outhost"))
         if text is None:
             raise Temporary(f"unable to read {name}: file does not exist")
         return text.partition(b"\n")[0].strip()
+
+    def _found_local(self) -> bytes:
+        """What the list's addresses begin with here, for the lists of ezmlm-idx that do not say it."""
+        local = os.environb.get(b"LOCAL")
+        return self.line("outlocal") if local is None else list_local(local, os.environb.get(b"DEFAULT"))
 
     def optional_line(self, name: str) -> bytes:
         """The first line of a file that need not be there.
