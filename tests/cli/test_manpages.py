@@ -19,7 +19,7 @@ from qmtwist.control import schema
 TOP = Path(__file__).parents[2]
 PAGES = manpages.pages()
 CONCEPTS = {
-    *("addresses.5", "dot-qmail.5", "envelopes.5", "forgeries.7", "maildir.5", "mbox.5", "qmail-command.8"),
+    *("addresses.5", "dot-qmail.5", "envelopes.5", "ezmlm.5", "forgeries.7", "maildir.5", "mbox.5", "qmail-command.8"),
     *("qmail-control.5", "qmail-header.5", "qmail-limits.7", "qmail-log.5", "qmail-send.8", "qmail-users.5"),
     *("qmail.7", "tcp-environ.5"),
 }
