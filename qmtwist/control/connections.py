@@ -130,7 +130,7 @@ CONNECTIONS: tuple[Row, ...] = (
     number(
         "spfbehavior",
         0,
-        "SMTP service",
+        "SMTP service, qmail-smtpd",
         "what is refused by SPF: 0: nobody is asked; 1: nothing, a Received-SPF field tells; 2: 451 if DNS does not "
         "answer; 3: and `fail`; 4: and `softfail`; 5: and `neutral`; 6: all but `pass`. SPFBEHAVIOR of a rule counts "
         "before it",
@@ -141,7 +141,7 @@ CONNECTIONS: tuple[Row, ...] = (
         "spfexp",
         Kind.SPFWORDS,
         None,
-        "SMTP service",
+        "SMTP service, qmail-smtpd",
         "what a refused client is told after our own words when its domain does not explain itself, such as `see "
         "https://why.example/?ip=%{i}&sender=%{S}`",
         "smtp.spfexp",
@@ -150,7 +150,7 @@ CONNECTIONS: tuple[Row, ...] = (
         "spfrules",
         Kind.SPFRULES,
         None,
-        "SMTP service",
+        "SMTP service, qmail-smtpd",
         "hosts that may send for everybody, such as `ip4:192.0.2.7 include:forwarders.example`: your second MX, those "
         "who forward your mail to you",
         "smtp.spfrules",

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.zone import Zone
+
 START = "import sys; from qmtwist.cli.submit.qmail_smtpd import main; sys.exit(main([], sys.argv[1]))"
 QUEUE = """#!/bin/sh
 cat >"$0.message.$$"
@@ -185,3 +187,42 @@ def test_it_starts_without_importing_what_it_does_not_need() -> None:
         [sys.executable, "-S", "-c", program], capture_output=True, env={"PYTHONPATH": ":".join(sys.path)}, check=True
     )
     assert done.stdout == b"[]\n"
+
+
+# -- SPF
+
+ZONE = """
+a.example. TXT "v=spf1 ip4:192.0.2.8 -all exp=why.a.example"
+why.a.example. TXT "%{i} is not ours"
+b.example. TXT "v=spf1 ip4:192.0.2.7 -all"
+"""
+
+
+def test_the_senders_domain_is_asked_if_a_control_file_says_so(home: Home) -> None:
+    opening = (b"HELO x\r\n", b"MAIL FROM:<joe@a.example>\r\nRCPT TO:<u@example.org>\r\nRCPT TO:<v@example.org>\r\n")
+    with Zone(ZONE) as zone:
+        home.control(nameservers=zone.nameserver.encode() + b"\n")
+        assert home.talk(*opening).count(b"250 ok\r\n") == 3 and zone.queries == []
+        home.control(spfbehavior=b"3\n")
+        said = home.talk(*opening, b"MAIL FROM:<joe@b.example>\r\n" + OPENING.partition(b"\n")[2], BODY)
+        assert said.count(b"550 SPF: a.example explains: 192.0.2.7 is not ours (#5.7.23)\r\n") == 2
+        assert len([name for name, _, _ in zone.queries if name == "a.example"]) == 1
+        ((_, message),) = home.queued()
+        assert message.startswith(
+            b"Received-SPF: pass (mail.example.org: domain of joe@b.example designates 192.0.2.7 "
+        )
+        assert message.index(b"Received-SPF") < message.index(b"\nReceived: from ")
+
+
+def test_spf_is_for_others_and_a_variable_counts_first(home: Home) -> None:
+    opening = b"MAIL FROM:<joe@a.example>\r\nRCPT TO:<u@example.org>\r\n"
+    with Zone(ZONE) as zone:
+        home.control(nameservers=zone.nameserver.encode() + b"\n", spfbehavior=b"3\n")
+        assert b"550" not in home.talk(opening, RELAYCLIENT="")
+        assert b"550" not in home.talk(opening, SPFBEHAVIOR="0")
+        home.control(spfrules=b"ip4:192.0.2.7\n")
+        assert b"550" not in home.talk(opening)
+        home.control(spfrules=b"192.0.2.7\n")
+        assert home.talk().startswith(b"421 unable to read controls (#4.3.0)\r\n")
+        home.control(spfrules=None, spfbehavior=None)
+        assert b"550 SPF: " in home.talk(opening, SPFBEHAVIOR="3")

@@ -55,8 +55,10 @@ class Stdio:
 
     # -- the queue program
 
-    def _submit(self, protocol: bytes, helo: bytes | None) -> None:
+    def _submit(self, protocol: bytes, helo: bytes | None, above: bytes = b"") -> None:
         """Start it for a message, which begins with our Received field; `protocol` and `helo` are words of that.
+
+        `above` are fields that stand before it.
 
         :raises OSError: it cannot be started.
         """
@@ -72,7 +74,7 @@ class Stdio:
             int(time.time()),
         )
         self._submission = Submission(self._home, environ)
-        self._submission.write(received)
+        self._submission.write(above + received)
 
     def _abandon(self) -> None:
         submission, self._submission = self._submission, None

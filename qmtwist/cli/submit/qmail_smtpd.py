@@ -13,14 +13,16 @@ a process.
 CONTROL FILES
 
 me, smtpgreeting, localiphost, timeoutsmtpd (seconds, 1200), databytes (0: no limit), rcpthosts, morercpthosts.cdb,
-badmailfrom, maxcommand, maxrecipients, maxerrors, maxidlecommands. They are read for each connection. Without rcpthosts
-every recipient is taken, from everybody, and a warning is written to descriptor 2.
+badmailfrom, maxcommand, maxrecipients, maxerrors, maxidlecommands, spfbehavior, spfrules, spfexp, and for SPF
+nameservers. They are read for each connection. Without rcpthosts every recipient is taken, from everybody, and a
+warning is written to descriptor 2.
 
 ENVIRONMENT
 
 TCPREMOTEIP, TCPREMOTEHOST, TCPREMOTEINFO, TCPLOCALHOST, TCPLOCALIP (for the Received field), RELAYCLIENT (set: any
 recipient is taken and the value is appended to it), DATABYTES (instead of the control file), BADMAILFROM (more entries
-of badmailfrom, separated by blanks), QMAILQUEUE (a program to run instead of bin/qmail-queue).
+of badmailfrom, separated by blanks), SPFBEHAVIOR (instead of the control file), QMAILQUEUE (a program to run instead of
+bin/qmail-queue).
 
 EXIT STATUS
 
@@ -40,7 +42,7 @@ from qmtwist.agents.submit.smtpstdio import SmtpStdio, Trouble, read_limits
 from qmtwist.control import grammar
 from qmtwist.control.morehosts import MoreHosts
 from qmtwist.mail.errors import Malformed
-from qmtwist.mail.shapes import Mapping
+from qmtwist.mail.shapes import TYPE_CHECKING, Mapping
 from qmtwist.rules import relay
 from qmtwist.rules.relay import RelayRules
 from qmtwist.store.interfaces import own_addresses
@@ -58,6 +60,9 @@ from qmtwist.wire.smtp.events import (
 )
 from qmtwist.wire.smtp.server import ServerSession
 
+if TYPE_CHECKING:
+    from qmtwist.agents.submit.senderpolicy import SenderPolicy
+
 RELAY_WARNING = b"qmail-smtpd: warning: no control/rcpthosts: anybody can relay through this host\n"
 
 
@@ -68,12 +73,13 @@ def main(arguments: list[bytes], home: str) -> int:
         terms = read_terms(home, environ)
         rules = read_rules(home, environ)
         timeout_s = max(1, grammar.read_number(home, "timeoutsmtpd", 1200))
-    except OSError:
+        policy = read_policy(home, environ)
+    except (OSError, Malformed):
         os.write(1, replies.NO_CONTROLS.plain)
         return 1
     if rules.rcpthosts is None and rules.relayclient is None:
         os.write(2, RELAY_WARNING)
-    return Conversation(home, environ, terms, rules, timeout_s).run()
+    return Conversation(home, environ, terms, rules, timeout_s, policy).run()
 
 
 def read_terms(home: str, environ: Mapping[bytes, bytes]) -> Terms:
@@ -108,14 +114,35 @@ def read_rules(home: str, environ: Mapping[bytes, bytes]) -> RelayRules:
     return relay.with_variables(rules, environ)
 
 
+def read_policy(home: str, environ: Mapping[bytes, bytes]) -> SenderPolicy | None:
+    """SPF, if the control files or a variable want it for this client.
+
+    :raises OSError: a file cannot be read.
+    :raises Malformed: control/spfrules cannot be used.
+    """
+    wanted = grammar.read_number(home, "spfbehavior", 0)
+    if b"RELAYCLIENT" in environ or not (wanted or b"SPFBEHAVIOR" in environ):
+        return None
+    from qmtwist.agents.submit.senderpolicy import SenderPolicy  # large, and not for everybody
+
+    return SenderPolicy(home, environ, wanted)
+
+
 class Conversation(SmtpStdio):
     """Pumps between descriptors 0 and 1, the session and the queue program. Lives as long as the connection."""
 
     def __init__(
-        self, home: str, environ: Mapping[bytes, bytes], terms: Terms, rules: RelayRules, timeout_s: int
+        self,
+        home: str,
+        environ: Mapping[bytes, bytes],
+        terms: Terms,
+        rules: RelayRules,
+        timeout_s: int,
+        policy: SenderPolicy | None = None,
     ) -> None:
         super().__init__(home, environ, ServerSession(terms), timeout_s)
         self._rules = rules
+        self._policy = policy
         self._sender = b""
 
     def _answer(self, event: Event) -> None:
@@ -127,6 +154,8 @@ class Conversation(SmtpStdio):
             self._judge_recipient(event.address)
         elif isinstance(event, SenderOffered):
             self._sender = relay.rewrite_own_address(self._rules, event.address)
+            if self._policy is not None:
+                self._policy.forget()
             session.accept(self._sender)
         elif isinstance(event, MessageOffered):
             self._open()
@@ -149,14 +178,21 @@ class Conversation(SmtpStdio):
             is_ours = relay.may_receive(rules, address)
         except (OSError, Malformed):
             raise Trouble(replies.NO_CONTROLS) from None
-        return session.accept(address) if is_ours else session.refuse(replies.NO_RELAY)
+        if not is_ours:
+            return session.refuse(replies.NO_RELAY)
+        if self._policy is not None:
+            self._write(session.take_output())  # before the DNS is asked
+            refusal = self._policy.judge(self._sender, session.helo or b"")
+            if refusal is not None:
+                return session.refuse(replies.foreign(refusal.code, refusal.text, refusal.status))
+        return session.accept(address)
 
     # -- the queue program
 
     def _open(self) -> None:
         session = self._session
         try:
-            self._submit(b"SMTP", session.helo)
+            self._submit(b"SMTP", session.helo, self._policy.field if self._policy is not None else b"")
         except OSError:
             return session.refuse(replies.QUEUE_FAILURE)
         return session.go_ahead()
