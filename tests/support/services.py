@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +17,12 @@ LIMIT_S = 60.0
 DEBIAN = "/usr/bin"
 needs_daemontools = pytest.mark.skipif(not os.path.exists(f"{DEBIAN}/multilog"), reason="needs the package daemontools")
 RUN = "#!/bin/sh\nexec sleep 1000\n"
+
+
+def hear_signals() -> None:
+    """What a shell at a terminal leaves to its commands; who runs the tests by nohup or with `&` has them ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Place:
@@ -35,7 +42,8 @@ class Place:
 
     def start(self, *command: str, **options: object) -> subprocess.Popen[bytes]:
         """Start a program here."""
-        process = subprocess.Popen(command, cwd=self.directory, **options)  # type: ignore[call-overload]
+        words = {"cwd": self.directory, "preexec_fn": hear_signals, **options}
+        process = subprocess.Popen(command, **words)  # type: ignore[call-overload]
         self._started.append(process)
         assert isinstance(process, subprocess.Popen)
         return process
