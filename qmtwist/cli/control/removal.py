@@ -271,12 +271,15 @@ class Removal:
         is_ours = bool(self.record.of_kind("home"))
         if rest:
             return
-        self.steps.do("rm", "-f", self.record.path)
+        others = [name for name in os.listdir(self.home) if not name.startswith(NAME)]
+        if is_ours and not self.steps.is_trial and not others:
+            self.steps.do("rm", "-r", self.home)  # at one go: without its record nobody would know that it is ours
+        else:
+            self.steps.do("rm", "-f", self.record.path)
         self.record.remove()
-        if is_ours:
-            for path in (self.home, *above):
-                if os.path.isdir(path) or self.steps.is_trial:
-                    self.steps.do("rmdir", "--ignore-fail-on-non-empty", path)
+        for path in (self.home, *above) if is_ours else ():
+            if os.path.isdir(path):
+                self.steps.do("rmdir", "--ignore-fail-on-non-empty", path)
         for path in STARTERS:
             if os.path.lexists(path):
                 self.steps.say(f"{path} would still start a server: disable and remove it")
