@@ -85,10 +85,7 @@ def parse_transaction(payload: bytes) -> RemoteOrder:
         raise Malformed("bad transaction")
     message = fields.pop()
     if parts[0][:1] == b"p":
-        skip, colon, head = message.partition(b":")
-        if not colon or not skip.isdigit() or not 0 < len(skip) < 10 or not int(skip):
-            raise Malformed("bad transaction")
-        return RemoteOrder(parts[0][1:], parts[1], tuple(fields), None, head, int(skip))
+        return RemoteOrder(parts[0][1:], parts[1], tuple(fields), None, *spawn.parse_splice(message))
     return RemoteOrder(parts[0][1:], parts[1], tuple(fields), message if parts[0][:1] == b"i" else None)
 
 

@@ -101,23 +101,35 @@ ASSERT = b"A"  # local NUL user NUL uid NUL gid NUL home NUL dash NUL ext: what 
 
 
 class DeliverOrder(NamedTuple):
-    """One local delivery. `message` is None when its descriptor is attached to the frame instead."""
+    """One local delivery. `message` is None when its descriptor is attached to the frame instead; `head` stands then in
+    place of its first `skip` bytes.
+    """
 
     sender: bytes
     local: bytes
     host: bytes
     message: bytes | None
+    head: bytes = b""
+    skip: int = 0
+
+
+def parse_splice(text: bytes) -> tuple[bytes, int]:
+    """What stands in place of so many bytes, from `SKIP:HEAD`.
+
+    :raises Malformed: there is no number, or it is 0.
+    """
+    skip, colon, head = text.partition(b":")
+    if not colon or not skip.isdigit() or not 0 < len(skip) < 10 or not int(skip):
+        raise Malformed("bad splice")
+    return head, int(skip)
 
 
 def encode_order(number: int, order: DeliverOrder) -> bytes:
     """The DELIVER frame of an order."""
-    flag = b"f" if order.message is None else b"i"
-    return frame(
-        DELIVER,
-        number,
-        b"%s%s\0%s\0%s\0" % (flag, order.sender, order.local, order.host),
-        order.message or b"",
-    )
+    flag, text = b"i", order.message
+    if text is None:
+        flag, text = (b"p", b"%d:%s" % (order.skip, order.head)) if order.skip else (b"f", b"")
+    return frame(DELIVER, number, b"%s%s\0%s\0%s\0" % (flag, order.sender, order.local, order.host), text)
 
 
 def parse_order(payload: bytes) -> DeliverOrder:
@@ -127,6 +139,8 @@ def parse_order(payload: bytes) -> DeliverOrder:
     """
     parts = payload[1:].split(b"\0", 3)
     flag = payload[:1]
-    if len(parts) != 4 or flag not in (b"f", b"i"):
+    if len(parts) != 4 or flag not in (b"f", b"i", b"p"):
         raise Malformed("bad delivery order")
+    if flag == b"p":
+        return DeliverOrder(parts[0], parts[1], parts[2], None, *parse_splice(parts[3]))
     return DeliverOrder(parts[0], parts[1], parts[2], parts[3] if flag == b"i" else None)

@@ -172,7 +172,8 @@ async def test_a_disk_without_nameless_files_does_as_well(make_desk: Maker, monk
         return real(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", refuse)
-    await queued(desk, SENDER, NEAR, message=message(200_000))
+    desk.remote.runs_programs = True
+    await queued(desk, SENDER, FAR, message=message(200_000))
     await desk.settle()
     assert unfold(desk.attempts[0]).text.endswith(b"body\n" * 40_000)
 
@@ -188,7 +189,8 @@ async def test_a_disk_that_refuses_a_copy_delays_and_leaks_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "sendfile", refuse)
-    await queued(desk, SENDER, NEAR, message=message(200_000))
+    desk.remote.runs_programs = True
+    await queued(desk, SENDER, FAR, message=message(200_000))
     await desk.until(lambda: any("deferral" in line for line in desk.log()))
     await desk.settle()
     assert not desk.attempts and len(os.listdir("/proc/self/fd")) <= before

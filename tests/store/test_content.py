@@ -22,6 +22,20 @@ def test_a_descriptor_is_read_from_its_beginning_and_keeps_its_position(tmp_path
         assert stream.tell() == 7
 
 
+def test_a_beginning_may_be_replaced_and_a_copy_has_it(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(b"old" + b"rest" * 100_000)
+    with open(tmp_path / "m", "rb", buffering=0) as stream:
+        message = content.kept(content.Spliced(stream.fileno(), b"another ", 3))
+    assert b"".join(content.pieces(message)) == b"another " + b"rest" * 100_000
+    assert isinstance(message, content.Spliced)
+    descriptor = content.as_descriptor(message)
+    with open(descriptor, "rb") as copy:
+        assert copy.read() == b"another " + b"rest" * 100_000
+    content.close(message)
+    with pytest.raises(OSError):
+        os.fstat(message.descriptor)
+
+
 def test_a_message_that_cannot_be_read_is_temporary_and_says_why(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     with pytest.raises(content.Unreadable) as caught:

@@ -99,6 +99,7 @@ class ScriptedCourier:
 
     def _begin(self, order: DeliverOrder, descriptor: int | None, report: Callable[[Outcome], None]) -> None:
         content = read_message(order.message, descriptor)
+        content = order.head + content[order.skip :]
         self._desk.attempted(Attempt("local", order.sender, order.local + b"@" + order.host, content), report)
 
 

@@ -22,7 +22,7 @@ from qmtwist.rules.dotqmail import Instruction, address_mistake, c_string, has_b
 from qmtwist.rules.loop import delivered_to, has_line
 from qmtwist.rules.mboxquote import from_line
 from qmtwist.store import maildir, mbox
-from qmtwist.store.content import Message, as_descriptor, pieces
+from qmtwist.store.content import Handed, Message, as_descriptor, pieces
 
 from . import environment
 from .program import PROGRAM_LIMIT_S, Inside, Programs
@@ -81,7 +81,7 @@ class Plan(NamedTuple):
     mistake: bytes | None
 
 
-def plan(delivery: Delivery, message: Message) -> Plan:
+def plan(delivery: Delivery, message: Handed) -> Plan:
     """Everything that is decided about a delivery before the first effect.
 
     :raises Refusal: it is not to be carried out; `ended` says why.
@@ -113,7 +113,7 @@ def only_maildir(planned: Plan) -> bytes | None:
 DID_ONE_FILE = b"did 1+0+0\n"
 
 
-def maildir_pieces(delivery: Delivery, message: Message) -> Iterable[bytes]:
+def maildir_pieces(delivery: Delivery, message: Handed) -> Iterable[bytes]:
     """What is written into a maildir: who sent it, who gets it, and the message as it is."""
     head = environment.return_path(delivery.sender) + delivered_to(delivery.local, delivery.host)
     if isinstance(message, bytes):

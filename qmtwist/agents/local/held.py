@@ -7,26 +7,25 @@ the daemon can count that.
 
 from __future__ import annotations
 
-import os
-
 from qmtwist.mail.shapes import Callable
-from qmtwist.store.content import Message
+from qmtwist.store import content
+from qmtwist.store.content import Handed
 
-Start = Callable[[Message], None]
+Start = Callable[[Handed], None]
 
 
 class Held:
     """Made by a worker; what is left when it ends was never begun."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, tuple[Message, Start]] = {}
+        self._waiting: dict[int, tuple[Handed, Start]] = {}
 
-    def keep(self, number: int, message: Message, start: Start) -> None:
+    def keep(self, number: int, message: Handed, start: Start) -> None:
         """Hold an order; its message is kept open until then.
 
         :raises OSError: no descriptor is to be had.
         """
-        self._waiting[number] = (os.dup(message) if isinstance(message, int) else message, start)
+        self._waiting[number] = (content.kept(message), start)
 
     def go(self, number: int) -> None:
         """The daemon says so; one that is not held is not begun."""
@@ -36,5 +35,4 @@ class Held:
         try:
             start(message)
         finally:
-            if isinstance(message, int):
-                os.close(message)
+            content.close(message)

@@ -18,8 +18,8 @@ from qmtwist.mail.errors import Malformed, Temporary
 from qmtwist.mail.shapes import Mapping, NamedTuple
 from qmtwist.rules import localreport
 from qmtwist.rules.users import Account
-from qmtwist.store import maildir
-from qmtwist.store.content import Message, as_descriptor
+from qmtwist.store import content, maildir
+from qmtwist.store.content import Handed, Message, Spliced, as_descriptor
 from qmtwist.store.signals import signal
 from qmtwist.wire import spawn
 from qmtwist.wire.flush import KEPT_BYTES, encode_flushed, parse_flush
@@ -156,31 +156,33 @@ class Worker:
     # -- deliveries
 
     def _deliver(self, number: int, order: spawn.DeliverOrder, batch: Batch, is_replaced: bool) -> None:
-        message: Message | None = order.message
-        if message is None and (message := self._channel.take_descriptor()) is None:
-            self._report(number, _NO_MESSAGE)
-            return
+        message: Handed | None = order.message
+        if message is None:
+            descriptor = self._channel.take_descriptor()
+            if descriptor is None:
+                self._report(number, _NO_MESSAGE)
+                return
+            message = Spliced(descriptor, order.head, order.skip) if order.skip else descriptor
         try:
             self._begin(number, order, message, batch, is_replaced)
         except Exception:  # a bug may delay this message, and no other
             traceback.print_exc()
             self._report(number, localreport.report(localreport.SYSTEM, b""))
         finally:
-            if isinstance(message, int):
-                os.close(message)
+            content.close(message)
 
-    def _begin(self, number: int, order: spawn.DeliverOrder, message: Message, batch: Batch, is_replaced: bool) -> None:
-        account = self._accounts.get(order.local)
+    def _begin(self, number: int, order: spawn.DeliverOrder, message: Handed, batch: Batch, is_replaced: bool) -> None:
+        account, descriptor = self._accounts.get(order.local), content.descriptor_of(message)
         if account is None:
             self._out.append(spawn.frame(spawn.UNKNOWN, number, b""))
-        elif isinstance(message, int) and not stat.S_ISREG(os.fstat(message).st_mode):
+        elif descriptor is not None and not stat.S_ISREG(os.fstat(descriptor).st_mode):
             self._report(number, _NO_MESSAGE)
         elif is_replaced:
             self._hold(number, message, lambda kept: self._run_replacement(number, order, account, kept))
         else:
             self._follow_plan(number, self._delivery(account, order.local, order.host, order.sender), message, batch)
 
-    def _follow_plan(self, number: int, delivery: Delivery, message: Message, batch: Batch) -> None:
+    def _follow_plan(self, number: int, delivery: Delivery, message: Handed, batch: Batch) -> None:
         try:
             planned = plan(delivery, message)
         except Refusal as refusal:
@@ -199,7 +201,7 @@ class Worker:
         user, _, _, home, dash, ext = account
         return Delivery(user, home, local, dash, ext, host, sender, self._terms.defaultdelivery)
 
-    def _hold(self, number: int, message: Message, start: Start) -> None:
+    def _hold(self, number: int, message: Handed, start: Start) -> None:
         """This one needs a process: ask the daemon when."""
         try:
             self._held.keep(number, message, start)
@@ -208,8 +210,11 @@ class Worker:
         else:
             self._out.append(spawn.frame(spawn.HEAVY, number))
 
-    def _carry_out(self, number: int, planned: Plan, message: Message) -> None:
+    def _carry_out(self, number: int, planned: Plan, handed: Handed) -> None:
         """In a child: any plan."""
+        message = self._whole(number, handed)
+        if message is None:
+            return
 
         def work() -> int:
             home, environ, _, limit_s, inside = self._terms
@@ -221,8 +226,21 @@ class Worker:
             self._children.start(number, message if isinstance(message, int) else self._null, work)
         except OSError:
             self._report(number, _NO_FORK)
+        finally:
+            if isinstance(handed, Spliced):
+                content.close(message)
 
-    def _run_replacement(self, number: int, order: spawn.DeliverOrder, account: Account, message: Message) -> None:
+    def _whole(self, number: int, message: Handed) -> Message | None:
+        """The message in one piece, for a program; None: that cannot be had, and is reported."""
+        if not isinstance(message, Spliced):
+            return message
+        try:
+            return as_descriptor(message)
+        except (OSError, Temporary):
+            self._report(number, _NO_MESSAGE)
+            return None
+
+    def _run_replacement(self, number: int, order: spawn.DeliverOrder, account: Account, message: Handed) -> None:
         """In a child: the qmail-local that was put in place of ours, with qmail's interface."""
         home, text = self._terms.home, self._terms.defaultdelivery
 
@@ -237,7 +255,7 @@ class Worker:
             finally:
                 if descriptor is not message:
                     os.close(descriptor)
-        except OSError:
+        except (OSError, Temporary):
             self._report(number, _NO_FORK)
 
     def _child_ended(self, number: int, status: int, output: bytes) -> None:

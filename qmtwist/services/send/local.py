@@ -54,14 +54,14 @@ class LocalDeliveries:
             report(NO_HOST)
             return
         try:
-            content, descriptor, _, _ = self._office.personal.content(mail, local + b"@" + host)
+            found = self._office.personal.content(mail, local + b"@" + host)
         except OSError:
             report(UNREADABLE)
             return
         sender = expand(mail.sender, local + b"@" + host)
-        delivery = DeliverOrder(sender, local, host, content)
+        delivery = DeliverOrder(sender, local, host, found.content, found.head, found.skip)
         try:
-            self._courier.deliver(delivery, descriptor, report, partial(self._ahead.permit, ticket))
+            self._courier.deliver(delivery, found.descriptor, report, partial(self._ahead.permit, ticket))
         except Exception:  # a bug delays this recipient, and takes no slot with it
             _log.failure("delivering message {number}", number=order.number)
             if self._channel.is_in_delivery(ticket):

@@ -56,8 +56,8 @@ class Personal:
         self._secret = self._secret or server_secret(self._secret_path)
         return self._secret
 
-    def content(self, mail: Mail, recipient: bytes, may_splice: bool = False) -> Content:
-        """The message as one recipient gets it. Only with `may_splice` a `head` may be apart.
+    def content(self, mail: Mail, recipient: bytes, may_splice: bool = True) -> Content:
+        """The message as one recipient gets it. Without `may_splice` it is in one piece.
 
         :raises OSError: it cannot be read.
         """
