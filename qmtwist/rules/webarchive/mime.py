@@ -72,8 +72,9 @@ def _parts(fields: list[Field], body: bytes, usual: str, depth: int) -> Iterator
     disposition, more = parameters(first(fields, b"content-disposition"))
     encoding = first(fields, b"content-transfer-encoding").lower()
     boundary = settings.get("boundary", b"")
-    if kind.startswith("multipart/") and boundary and depth < DEPTH:
-        yield from _inside(kind, _split(body, boundary), depth + 1)
+    pieces = _split(body, boundary) if kind.startswith("multipart/") and boundary and depth < DEPTH else []
+    if pieces:
+        yield from _inside(kind, pieces, depth + 1)
         return
     data = _decoded(body, encoding)
     if kind == "message/rfc822" and depth < DEPTH:

@@ -49,6 +49,7 @@ def test_pictures_of_the_page_are_kept() -> None:
 def test_the_last_part_need_not_be_closed_and_blanks_do_not_count() -> None:
     parts = letter('multipart/mixed; boundary="a b"', "preamble\n--a b  \n\none\n--a b\t\nContent-Type: x/y\n\ntwo")
     assert [(part.kind, part.data) for part in parts] == [("text/plain", b"one"), ("x/y", b"two")]
+    assert letter("multipart/mixed; boundary=b", "no parts\n") == [Part("text/plain", b"no parts\n")]
 
 
 @pytest.mark.parametrize(
