@@ -396,3 +396,23 @@ def test_a_digest_speaks_the_language_of_its_list(place: FilterHome) -> None:
     assert "Resumen de: get.1_1" in letter.message.decode() and "Avisos:" in letter.message.decode()
     write(place, "text/messages", "TXT_ADMINISTRIVIA:Hola\nSUB_DIGEST_OF:de <#l#>: <#1#>\n")
     assert "\nSubject: de list: get.1_1\n" in ask(place, "get.1_1").header
+
+
+def test_lists_of_ezmlm_idx_7_have_digests(place: FilterHome) -> None:
+    """They say neither who they are nor what their Mailing-List field is."""
+    for name in ("inlocal", "inhost", "mailinglist"):
+        os.unlink(f"{directory(place)}/{name}")
+    post(place, "one", "two")
+    assert place.run("ezmlm-tstdig", "-m1", directory(place), LOCAL="vu-list")[0] == 0
+    letter = news(place, LOCAL="vu-list")
+    assert b"\nMailing-List: contact list-help@h.dom; run by ezmlm\n" in b"\n" + letter.message
+    receipt = letter.recipients[1].decode().partition("@")[0].removeprefix("list-digest-return-")
+    write(place, "digsending", "1:1:2:2:5:5\n")
+    local = f"vu-list-digest-return-{receipt}"
+    place.run("ezmlm-return", "-d", directory(place), LOCAL=local, DEFAULT=receipt, SENDER="")
+    assert not os.path.exists(f"{directory(place)}/digsending")
+    asked = news(place, LOCAL="vu-list-get.1_2", DEFAULT="get.1_2", expected=99)
+    assert bodies(asked) == ["body 1", "body 2"]
+    write(place, "digestcode", "sesame\n")
+    post(place, "three")
+    assert bodies(news(place, LOCAL="vu-list-dig.sesame", DEFAULT="dig.sesame", expected=99)) == ["body 3"]

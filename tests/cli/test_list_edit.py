@@ -174,3 +174,18 @@ def test_the_lists_in_a_list(place: FilterHome) -> None:
     for words in (("nothing", "a@b"), ("digest", "nobody"), ("text", "a@b")):
         assert place.run("ezmlm-sub", directory, *words)[0] == 100
     assert place.run("ezmlm-list", directory, "nothing")[0] == 100
+
+
+def test_a_sender_on_one_of_the_lists_in_a_list(place: FilterHome) -> None:
+    directory = str(make(place, "-d"))
+    place.run("ezmlm-sub", directory, "digest", "ann@x.y")
+    place.run("ezmlm-sub", directory, "joe@x.y")
+
+    def answers(*words: str) -> list[int]:
+        return [place.run("ezmlm-issubn", *words, SENDER=f"{who}@x.y")[0] for who in ("ann", "joe", "tom")]
+
+    assert answers(directory) == [99, 0, 99]
+    assert answers(directory, "digest") == [0, 99, 99] == answers(f"{directory}/digest")
+    assert answers(directory, ".", "digest", "deny") == [0, 0, 99] == answers(directory, f"{directory}/digest")
+    assert answers("-n", directory, "digest") == [99, 0, 0]
+    assert answers("digest") == [100, 100, 100]
