@@ -13,7 +13,7 @@ import pytest
 from tests.support.ownmachine import Machine, environment
 
 SYSTEMD = "/lib/systemd/systemd"
-START_S = 60.0
+START_S, STOP_S = 20.0, 60.0
 # $1: the tree, $2: where its console goes, $3: a name for its control group.
 BOOT = r"""
 set -e
@@ -102,7 +102,7 @@ class Booted:
         """As `poweroff` does it: every unit is stopped."""
         self.attempt("systemctl", "poweroff")
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(START_S)
+            self._process.wait(STOP_S)
         self.power_off()
 
     def power_off(self) -> None:

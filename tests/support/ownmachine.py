@@ -18,7 +18,7 @@ import pytest
 from tests.support import privately
 from tests.support.daemon import TOP
 
-NEW_NETWORK, DETACH = 0x40000000, 2
+NEW_NETWORK, RECURSIVE = 0x40000000, 16384
 PLACES = ("proc", "dev", "sys")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = sys.executable
@@ -92,12 +92,13 @@ class Machine:
         layers = f"lowerdir=/,upperdir={self._directory}/upper,workdir={self._directory}/work"
         _mount("overlay", self.root, "overlay", data=layers)
         for name in PLACES:
-            _mount(f"/{name}", f"{self.root}/{name}", None, privately.BIND | 16384)
+            _mount(f"/{name}", f"{self.root}/{name}", None, privately.BIND | RECURSIVE)
         for name in ("run", "tmp"):
             _mount(name, f"{self.root}/{name}", "tmpfs", data="mode=1777" if name == "tmp" else "mode=755")
-        if TOP.startswith("/tmp/"):  # the checkout stays in sight
-            os.makedirs(f"{self.root}{TOP}")
-            _mount(TOP, f"{self.root}{TOP}", None, privately.BIND)
+        for path in (TOP, sys.prefix, sys.base_prefix):  # the checkout and its Python, wherever they are mounted
+            if not os.path.exists(self.root + path):
+                os.makedirs(self.root + path)
+                _mount(path, self.root + path, None, privately.BIND | RECURSIVE)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
     def enter_spaces(self) -> None:
