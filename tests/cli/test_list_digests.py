@@ -416,3 +416,12 @@ def test_lists_of_ezmlm_idx_7_have_digests(place: FilterHome) -> None:
     write(place, "digestcode", "sesame\n")
     post(place, "three")
     assert bodies(news(place, LOCAL="vu-list-dig.sesame", DEFAULT="dig.sesame", expected=99)) == ["body 3"]
+
+
+def test_a_digest_for_twenty_thousand_is_one_queue_entry(place: FilterHome) -> None:
+    people = "".join(f"user{number}@host{number % 500}.example\n" for number in range(20_000))
+    assert place.run("ezmlm-sub", directory(place), "digest", text=people.encode())[0] == 0
+    post(place, *[f"s{number}" for number in range(30)])
+    began = time.monotonic()
+    assert len(news(place, LOCAL=None).recipients) == 20_002
+    assert time.monotonic() - began < 3
