@@ -33,7 +33,7 @@ def digest(path: str) -> str:
 
     :raises OSError: it cannot be read.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -23,7 +23,7 @@ class Steps:
 
         :raises Failed: its exit status is not 0.
         """
-        print(shlex.join(words), flush=True)
+        print(plain(shlex.join(words)), flush=True)
         if self.is_trial:
             return
         status, said = machine.run(list(words))
@@ -32,10 +32,19 @@ class Steps:
 
     def say(self, text: str) -> None:
         """A remark; not among the commands of a rehearsal, which a shell can be given."""
-        print(f"# {text}" if self.is_trial else text, flush=True)
+        print(plain(f"# {text}" if self.is_trial else text), flush=True)
 
     @staticmethod
     def complain(text: str) -> None:
         """On standard error."""
         sys.stdout.flush()
-        print(f"qmtwist setup: {text}", file=sys.stderr)
+        print(plain(f"qmtwist setup: {text}"), file=sys.stderr)
+
+
+def plain(text: str) -> str:
+    r"""What a terminal may be given: users can give files names that steer it.
+
+    >>> plain("rm 'a\x1b[2J'")
+    "rm 'a\\x1b[2J'"
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
