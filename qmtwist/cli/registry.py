@@ -72,6 +72,7 @@ PROGRAMS: dict[str, str] = {
     "ezmlm-gate": "list.gate",
     "ezmlm-checksub": "list.checksub",
     "ezmlm-request": "list.request",
+    "ezmlm-confirm": "list.confirm",
     "forward": "filter.forward",
     "condredirect": "filter.condredirect",
     "bouncesaying": "filter.bouncesaying",

@@ -26,6 +26,7 @@ USAGES = {
     "ezmlm-gate": (),
     "ezmlm-checksub": ("-x", "/l"),
     "ezmlm-request": (),
+    "ezmlm-confirm": (),
     "ezmlm-idx": ("-f", "x", "/l"),
     "ezmlm-manage": (),
     "ezmlm-return": ("-q",),
@@ -182,6 +183,8 @@ def test_an_address_that_would_break_a_header_is_refused(place: FilterHome, send
         (("-S",), b"", 0),
         (("-SC",), b"help", 0),
         (("-S", "-s"), b"", 100),
+        (("-q",), b"help", 99),
+        (("-q", "-Q"), b"help", 100),
     ],
 )
 def test_subjects_that_are_refused(place: FilterHome, words: tuple[str, ...], subject: bytes, status: int) -> None:

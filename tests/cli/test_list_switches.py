@@ -21,6 +21,7 @@ MARKS = {
     "r": "remote",
     "s": "modsub",
     "u": "subpostonly",
+    "y": "confirmpost",
     "f": "prefix",
     "t": "text/trailer",
 }

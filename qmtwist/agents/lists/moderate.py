@@ -11,14 +11,14 @@ import os
 from qmtwist.mail.address import is_sendable
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress
-from qmtwist.mail.shapes import Iterator
+from qmtwist.mail.shapes import Iterator, NamedTuple
 from qmtwist.rules.lists import answer
 from qmtwist.rules.lists.cookie import cookie
 from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop
 from qmtwist.rules.lists.moderation import STUB_S, Decision, comment, deciding, is_valid, patience_s
 from qmtwist.store.lists.directory import ListDirectory
 from qmtwist.store.lists.files import give_up
-from qmtwist.store.lists.pending import ACCEPTED, PENDING, REJECTED, Pending
+from qmtwist.store.lists.pending import ACCEPTED, PENDING, REJECTED, UNCONFIRMED, Pending
 from qmtwist.store.lists.subscribers import Subscribers
 
 from .incoming import Incoming
@@ -30,17 +30,33 @@ _QUOTED_BYTES = 10_000  # of one that its author gets back
 _REPLY_BYTES = 65536
 
 
-def hold(home: str, directory: str, sender: bytes, now: int) -> int:
+class Terms(NamedTuple):
+    """What the command line says about messages; None is for what a file in the list's directory decides."""
+
+    confirms: bool | None = None  # their authors have to confirm them
+    is_for_moderators: bool | None = None  # only these may write
+
+
+_USUAL = Terms()
+
+
+def hold(home: str, directory: str, sender: bytes, now: int, terms: Terms = _USUAL) -> int:
     """Keep the message on descriptor 0 and ask the moderators; the number behind `qp`. Without `modpost` it is sent.
+
+    With `confirmpost` its author is asked before all that.
 
     :raises Permanent: it is not for this list.
     :raises Temporary: not now; nothing is kept.
     """
     place = ListDirectory(directory)
+    if place.has("confirmpost") if terms.confirms is None else terms.confirms:
+        from .confirming import ask_author
+
+        return ask_author(home, place, sender, now)
     if not place.has("modpost"):
         return send(home, directory, sender)
     refuse_bounce(sender)
-    of = _list(place)
+    of = list_of(place)
     mark = b"moderator for " + of.address()
     incoming = Incoming()
     for known in (mark, b"mailing list " + of.address()):
@@ -49,11 +65,12 @@ def hold(home: str, directory: str, sender: bytes, now: int) -> int:
     moderators = tuple(people)
     if not moderators:
         raise Temporary("there are no moderators")
-    if place.has("modpostonly") and not _is_on(people, sender):
+    is_closed = place.has("modpostonly") if terms.is_for_moderators is None else terms.is_for_moderators
+    if is_closed and not _is_on(people, sender):
         raise Permanent("only moderators may write to this list", "5.7.2")
     name = f"{now}.{os.getpid()}"
     pending = Pending(directory)
-    pending.keep(name, _marked(incoming, sender, mark))
+    pending.keep(name, marked(incoming, sender, mark))
     try:
         return _ask(home, place, of, name, moderators, now)
     except BaseException:
@@ -61,11 +78,15 @@ def hold(home: str, directory: str, sender: bytes, now: int) -> int:
         raise
 
 
-def _list(place: ListDirectory) -> answer.List:
+def list_of(place: ListDirectory) -> answer.List:
+    """How the list names itself.
+
+    :raises Temporary: that cannot be read.
+    """
     return answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
 
 
-def _marked(incoming: Incoming, sender: bytes, mark: bytes) -> Iterator[bytes]:
+def marked(incoming: Incoming, sender: bytes, mark: bytes) -> Iterator[bytes]:
     """The message as it waits."""
     yield b"Return-Path: <%s>\nDelivered-To: %s\n" % (sender.replace(b"\n", b"_"), mark)
     yield b"".join([field.raw for field in incoming.fields])
@@ -80,7 +101,7 @@ def _ask(home: str, place: ListDirectory, of: answer.List, name: str, moderators
     letter = answer.Letter(
         of.address(b"owner"), of.fill(place.phrase("SUB_MODERATE")), now, os.getpid(), reply_to=accept
     )
-    return _write(home, place, of, letter._replace(author=reject), text, _read(place, name, _SHOWN_BYTES), moderators)
+    return write(home, place, of, letter._replace(author=reject), text, _read(place, name, _SHOWN_BYTES), moderators)
 
 
 def _read(place: ListDirectory, name: str, limit_bytes: int) -> bytes:
@@ -92,7 +113,7 @@ def _read(place: ListDirectory, name: str, limit_bytes: int) -> bytes:
         give_up(f"unable to read {path}", error)
 
 
-def _write(
+def write(
     home: str,
     place: ListDirectory,
     of: answer.List,
@@ -123,7 +144,7 @@ def decide(home: str, directory: str, decision: Decision, now: int) -> str:
     wanted = ACCEPTED if decision.word == b"accept" else REJECTED
     with pending.lock():
         state = pending.state(name)
-        if not state:
+        if not state or state == UNCONFIRMED:
             raise Permanent("the message is not there any more: nobody decided in time", "5.7.0")
         if state not in (PENDING, wanted):
             raise Permanent(f"the message has been {state} already", "5.7.0")
@@ -153,10 +174,10 @@ def _tell(home: str, place: ListDirectory, name: str, text: str, now: int, remar
     author = Pending(place.path).sender(name)
     if not is_sendable(author) or b"@" not in author or not (remark or _is_on(Subscribers(place.path), author)):
         return
-    of = _list(place)
+    of = list_of(place)
     letter = answer.Letter(author, of.fill(place.phrase("SUB_RETURNED_POST")), now, os.getpid())
     said = answer.fill(of, place.text(text), author, b"") + (b"\n" + remark if remark else b"")
-    _write(home, place, of, letter, said, _read(place, name, _QUOTED_BYTES), (author,))
+    write(home, place, of, letter, said, _read(place, name, _QUOTED_BYTES), (author,))
 
 
 def _is_on(people: Subscribers, address: bytes) -> bool:
@@ -165,17 +186,21 @@ def _is_on(people: Subscribers, address: bytes) -> bool:
     return False
 
 
-def clean(home: str, directory: str, now: int) -> None:
+def clean(home: str, directory: str, now: int, tells: bool | None = None) -> None:
     """Remove what nobody decided about in time, and what was decided long ago.
+
+    Authors hear of it if `tells`, or without `noreturnposts`; those who have not confirmed a message do not.
 
     :raises Temporary: not all of it, now.
     """
     place, pending = ListDirectory(directory), Pending(directory)
+    if tells is None:
+        tells = not place.has("noreturnposts")
     patience = patience_s(place.optional_line("modtime") or place.optional_line("mod/modtime"))
     with pending.lock():
         for waiting in pending:
-            if now - waiting.time < (patience if waiting.state == PENDING else STUB_S):
+            if now - waiting.time < (patience if waiting.state in (PENDING, UNCONFIRMED) else STUB_S):
                 continue
-            if waiting.state == PENDING and waiting.is_complete:
+            if waiting.state == PENDING and waiting.is_complete and tells:
                 _tell(home, place, waiting.name, "mod-timeout", now)
             pending.drop(waiting.name, waiting.state)

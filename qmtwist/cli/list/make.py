@@ -1,6 +1,6 @@
 """ezmlm-make - make a mailing list
 
-    ezmlm-make [-aAbBdDfFgGhHiIjJkKlLmMnNoOpPrRsStTuUwW] [-C LANGUAGE] [-0 PARENT] [-5 OWNER] [-7 -8 -9 MODDIR]
+    ezmlm-make [-aAbBdDfFgGhHiIjJkKlLmMnNoOpPrRsStTuUwWyY] [-C LANGUAGE] [-0 PARENT] [-5 OWNER] [-7 -8 -9 MODDIR]
         DIR DOT LOCAL HOST [CODE]
     ezmlm-make -e|-+ [SWITCHES] DIR [DOT LOCAL HOST [CODE]]
 
@@ -30,6 +30,7 @@ Who may write:
     others wait for a moderator
 -o  with -m, only moderators (DIR/modpostonly)
 -k  nobody who is on DIR/deny; -r, -s and -u say this as well
+-y  authors have to confirm what they write (DIR/confirmpost; see ezmlm-store): no good against spam
 
 Who may join, and what moderators may do (see ezmlm-manage):
 -p  people join, leave and ask for things by mail (DIR/public); on unless -P is given
@@ -97,10 +98,10 @@ from .common import become_owner, carry_out, enter
 
 _NAME = b"ezmlm-make"
 _SECRET_BYTES = 32
-_ACCEPTED = b"aAbBdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUwW+C:0:5:7:8:9:"
-_USAGE = b"[-+aAbBdDeEfFgGhHiIjJkKlLmMnNoOpPrRsStTuUwW] [-C language] [-0 parent] [-5 owner] [-789 moddir]"
+_ACCEPTED = b"aAbBdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUwWyY+C:0:5:7:8:9:"
+_USAGE = b"[-+aAbBdDeEfFgGhHiIjJkKlLmMnNoOpPrRsStTuUwWyY] [-C language] [-0 parent] [-5 owner] [-789 moddir]"
 _WORDS = b" dir dot local host [code]"
-_SWITCHES = b"bdfghijklnorstuw"
+_SWITCHES = b"bdfghijklnorstuwy"
 _USUAL = b"ap"
 
 

@@ -9,6 +9,8 @@ ezmlm-store(1) has made these addresses; nobody else can. To other addresses it 
 The author of a refused message is told if it is a subscriber, or if the moderator's letter has something for them,
 which stands between two lines of %%%. Others are not: the senders of spam are forged.
 
+-c, -C, -m, -M, -r, -R and a second word, which is a program to send messages with, are accepted from ezmlm-idx.
+
 The first decision counts; who decides otherwise later is told by a bounce.
 
 Environment: SENDER and LOCAL, from qmail-local. QMAILQUEUE names a program to run in place of qmail-queue.
@@ -38,11 +40,11 @@ def main(arguments: list[bytes], home: str) -> int:
     """Do it, and say what became of the message."""
 
     def work() -> int:
-        line = take(arguments, b"")
+        line = take(arguments, b"cCmMrR")
         sender, local = variable(b"SENDER"), variable(b"LOCAL")
         enter(line.words[0])
         decision = parse(action_of(os.curdir, local))
-        if decision is None:
+        if decision is None or decision.word not in (b"accept", b"reject"):
             return 0
         refuse_bounce(sender)
         say(b"ezmlm-moderate: info: " + decide(home, os.curdir, decision, int(time.time())).encode())

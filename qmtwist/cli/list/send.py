@@ -24,6 +24,8 @@ control/unsubscribeurl is there, by which it leaves the list with one click (RFC
 gets one if it is empty. That is so while the server of this home runs, and for lists with DIR/public. A List-Unsubscribe
 that is a link of that kind is taken from messages.
 
+-c, -C, -l, -L, -q, -Q, -r and -R are accepted from ezmlm-idx.
+
 Environment: SENDER, from qmail-local. QMAILQUEUE names a program to run in place of qmail-queue.
 
 Files: DIR/num has the number of the last message, and the size of all.
@@ -47,7 +49,7 @@ def main(arguments: list[bytes], home: str) -> int:
     """Send it, and say under which number it is queued."""
 
     def work() -> int:
-        line = take(arguments, b"")
+        line = take(arguments, b"cClLqQrR")
         enter(line.words[0])
         say(b"ezmlm-send: info: qp %d" % send(home, ".", os.environb.get(b"SENDER")))
         return 0

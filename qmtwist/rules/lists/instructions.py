@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qmtwist.mail.shapes import NamedTuple
 
-NAMES = ("editor", "manager", "bouncer", "moderator")
+NAMES = ("editor", "manager", "bouncer", "moderator", "confirmer")
 """The files that nobody changes but ezmlm-make, and the list's owner."""
 _WRITERS = b" . digest allow mod"  # whoever may write to a list of subscribers
 _WITH_PARTS = b"krsu"
@@ -44,6 +44,8 @@ def instructions(run: Run, owner: bytes) -> dict[str, bytes]:
     }
     if run.has(b"m"):
         found["moderator"] = _lines(*_deciding(run))
+    if run.has(b"y"):
+        found["confirmer"] = _lines(*_confirming(run))
     return found
 
 
@@ -56,14 +58,20 @@ def _posting(run: Run) -> list[bytes]:
     found = [run.program(b"reject")]
     if run.has(_WITH_PARTS):
         found.append(run.line(b"checksub", b"-n ", b" deny"))
-    if run.has(b"u") and run.has(b"m"):
-        found.append(run.line(b"gate", behind=_WRITERS))
-    elif run.has(b"m"):
-        found.append(run.line(b"store"))
-    else:
-        found += [run.line(b"checksub", behind=_WRITERS)] if run.has(b"u") else []
-        found.append(run.line(b"send"))
-    return found
+    if run.has(b"u") and run.has(b"m") and not run.has(b"y"):
+        return [*found, run.line(b"gate", behind=_WRITERS)]
+    if run.has(b"u") and not run.has(b"m"):
+        found.append(run.line(b"checksub", behind=_WRITERS))
+    return [*found, run.line(b"store" if run.has(b"my") else b"send")]
+
+
+def _confirming(run: Run) -> list[bytes]:
+    """What an author's confirmation goes through: the message waits for a moderator, or is sent here."""
+    gate = b" " + run.line(b"gate", b"-Y ", _WRITERS) if run.has(b"u") and run.has(b"m") else b""
+    confirm = run.line(b"confirm") + gate
+    if run.has(b"m") or not run.has(b"di"):
+        return [confirm]
+    return [confirm + b"; s=$?; [ $s = 99 ] || exit $s", *_news(run), *_digest(run, b"LOCAL= ")]
 
 
 def _news(run: Run) -> list[bytes]:
@@ -72,7 +80,7 @@ def _news(run: Run) -> list[bytes]:
 
 
 def _afterwards(run: Run) -> list[bytes]:
-    found = [run.line(b"clean") + b" || exit 0"] if run.has(b"m") else []
+    found = [run.line(b"clean") + b" || exit 0"] if run.has(b"my") else []
     return found if run.has(b"w") else [*found, run.line(b"warn") + b" || exit 0"]
 
 

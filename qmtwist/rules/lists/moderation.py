@@ -6,6 +6,7 @@ from qmtwist.mail.shapes import NamedTuple
 
 from .cookie import cookie, is_cookie
 
+_LETTERS = {b"accept": b"a", b"reject": b"a", b"confirm": b"c", b"discard": b"c"}
 _MARK = b"%%%"
 _QUOTED_BYTES = 5  # of a mail program's sign for a quotation before the mark
 _COMMENT_BYTES = 4000
@@ -16,9 +17,9 @@ STUB_S = 240 * _HOUR_S
 
 
 class Decision(NamedTuple):
-    """What a moderator wants with the message `name`, which is TIME.PID."""
+    """What a moderator, or the author, wants with the message `name`, which is TIME.PID."""
 
-    word: bytes  # accept or reject
+    word: bytes  # accept or reject; confirm or discard
     name: bytes
     proof: bytes
 
@@ -31,7 +32,7 @@ def parse(action: bytes) -> Decision | None:
     """
     word, _, rest = action.lower().partition(b"-")
     parts = rest.split(b".")
-    if word not in (b"accept", b"reject") or len(parts) != 3:
+    if word not in _LETTERS or len(parts) != 3:
         return None
     time, pid, proof = parts
     if not (time.isdigit() and pid.isdigit() and len(time) < 15 and len(pid) < 11):
@@ -41,12 +42,12 @@ def parse(action: bytes) -> Decision | None:
 
 def is_valid(decision: Decision, key: bytes) -> bool:
     """Whether the address was made by us."""
-    return is_cookie(decision.proof, key, decision.name, b"", b"a")
+    return is_cookie(decision.proof, key, decision.name, b"", _LETTERS[decision.word])
 
 
 def deciding(word: bytes, name: bytes, key: bytes) -> bytes:
     """What `parse` reads."""
-    return b"%s-%s.%s" % (word, name, cookie(key, name, b"", b"a"))
+    return b"%s-%s.%s" % (word, name, cookie(key, name, b"", _LETTERS[word]))
 
 
 def comment(text: bytes) -> bytes:

@@ -13,19 +13,21 @@ from .listconfig import Config, config_text
 DIRECTORIES = ("subscribers", "archive", "bounce", "text")
 LINKS = (("", "editor"), ("-owner", "owner"), ("-default", "manager"), ("-return-default", "bouncer"))
 """What is put behind the name of the list's .qmail file, and the file that it is."""
-MODERATED_DIRECTORIES = (*DIRECTORIES, "mod", "mod/subscribers", "mod/pending", "mod/accepted", "mod/rejected")
+_QUEUE_DIRECTORIES = ("mod", "mod/subscribers", "mod/pending", "mod/accepted", "mod/rejected")
+MODERATED_DIRECTORIES = (*DIRECTORIES, *_QUEUE_DIRECTORIES)
 MODERATED_LINKS = (*LINKS, ("-accept-default", "moderator"), ("-reject-default", "moderator"))
 """The same for a list with moderators."""
 MARKS = {
     b"b": "modgetonly", b"d": "digested", b"g": "subgetonly", b"h": "nosubconfirm", b"i": "threaded",
     b"j": "nounsubconfirm", b"l": "modcanlist", b"n": "modcanedit", b"o": "modpostonly", b"r": "remote",
-    b"s": "modsub", b"u": "subpostonly", b"w": "nowarn",
+    b"s": "modsub", b"u": "subpostonly", b"w": "nowarn", b"y": "confirmpost",
 }  # fmt: skip
 """The file that says a switch of ezmlm-make, by being there."""
 _MODERATED_BY = {b"8": "modsub", b"9": "remote", b"7": "modpost"}
 _WITH_MODERATORS, _WITH_PARTS = b"rs", b"krsu"
 _DIGEST_DIRECTORIES = ("digest", "digest/subscribers", "digest/bounce")
 _DIGEST_LINKS = (("-digest-return-default", "bouncer"), ("-digest-owner", "owner"))
+_CONFIRMED_LINKS = (("-confirm-default", "confirmer"), ("-discard-default", "confirmer"))
 _REMOVED = (
     "return-path", "return-receipt-to", "content-length", "precedence", "list-id", "list-help", "list-post",
     "list-subscribe", "list-unsubscribe", "list-owner",
@@ -81,7 +83,9 @@ def check(plan: Plan) -> None:
 def directories(plan: Plan) -> tuple[str, ...]:
     """The directories of a list, those above before what is in them."""
     found = list(MODERATED_DIRECTORIES if plan.is_moderated else DIRECTORIES)
-    if plan.has(_WITH_MODERATORS) and not plan.is_moderated:
+    if plan.has(b"y"):
+        found += [name for name in (*_QUEUE_DIRECTORIES, "mod/unconfirmed") if name not in found]
+    elif plan.has(_WITH_MODERATORS) and not plan.is_moderated:
         found += ["mod", "mod/subscribers"]
     if plan.has(_WITH_PARTS):
         found += [name for part in ("allow", "deny") for name in (part, part + "/subscribers")]
@@ -92,7 +96,8 @@ def directories(plan: Plan) -> tuple[str, ...]:
 
 def links(plan: Plan) -> dict[str, str]:
     """What is put behind the name of the list's .qmail file, and the file that it is."""
-    return dict((MODERATED_LINKS if plan.is_moderated else LINKS) + (_DIGEST_LINKS if plan.has(b"d") else ()))
+    found = MODERATED_LINKS if plan.is_moderated else LINKS
+    return dict(found + (_DIGEST_LINKS if plan.has(b"d") else ()) + (_CONFIRMED_LINKS if plan.has(b"y") else ()))
 
 
 def files(plan: Plan) -> dict[str, bytes]:

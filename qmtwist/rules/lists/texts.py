@@ -154,6 +154,15 @@ like this
 
 If nobody decides the message is removed after a few days.
 """,
+    "post-confirm": """You, I hope, have sent this message to the list <#l#>@<#h#>.
+
+To send it to everybody on the list, answer this message, or write to:
+
+!A
+
+If you did not write it, do nothing, and it will not be sent. It begins like this:
+
+""",
     "mod-reject": """Your message to the list <#l#>@<#h#> has been refused by a moderator. If they
 have said why, it stands below. Your message is attached.
 """,
@@ -264,6 +273,7 @@ mod_sub            below what somebody gets when a moderator has agreed
 mod_sub_confirm    asks moderators whether somebody may join
 mod_unsub_confirm  asks moderators whether somebody is to leave
 mod_request        asks moderators about a message
+post_confirm       asks authors whether a message is theirs
 mod_reject         a message was refused
 mod_timeout        nobody has decided about a message
 edit_do            above a text that is to be changed
@@ -282,6 +292,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "CONFIRM unsubscribe from <#l#>@<#h#>",
     "SUB_WELCOME": "WELCOME to <#l#>@<#h#>",
     "SUB_GOODBYE": "GOODBYE from <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Confirm your message to <#l#>@<#h#>",
     "SUB_MODERATE": "MODERATE for <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Returned post for <#l#>@<#h#>",
     "SUB_WARNING": "ezmlm warning",

@@ -13,6 +13,8 @@ from qmtwist.store.durable import create, sync_directory, unlink_quietly, write_
 from .files import Lock, give_up
 
 PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
+UNCONFIRMED = "unconfirmed"
+"""Messages that wait for their authors, in a directory that need not be there."""
 _FIRST_BYTES = 2000  # of a message, which begins with its Return-Path
 
 
@@ -39,12 +41,12 @@ class Pending:
         """Where a message is."""
         return f"{self._top}/{state}/{name}"
 
-    def keep(self, name: str, pieces: Iterable[bytes]) -> None:
+    def keep(self, name: str, pieces: Iterable[bytes], state: str = PENDING) -> None:
         """Keep a message; it counts when this returns.
 
         :raises Temporary: it is not kept.
         """
-        path = self.path(name)
+        path = self.path(name, state)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -57,7 +59,7 @@ class Pending:
             os.fsync(descriptor)
             sync_directory(os.path.dirname(path))
         except BaseException as error:
-            self.drop(name)
+            self.drop(name, state)
             if isinstance(error, OSError):
                 give_up(f"unable to write {path}", error)
             raise
@@ -75,10 +77,10 @@ class Pending:
 
         :raises Temporary: that cannot be told.
         """
-        for state in (PENDING, ACCEPTED, REJECTED):
+        for state in (PENDING, ACCEPTED, REJECTED, UNCONFIRMED):
             path = self.path(name, state)
             try:
-                if os.stat(path).st_mode & 0o100 or state != PENDING:
+                if os.stat(path).st_mode & 0o100 or state in (ACCEPTED, REJECTED):
                     return state
             except FileNotFoundError:
                 continue
@@ -86,16 +88,16 @@ class Pending:
                 give_up(f"unable to read {path}", error)
         return ""
 
-    def sender(self, name: str) -> bytes:
+    def sender(self, name: str, state: str = PENDING) -> bytes:
         """Who sent a message that waits.
 
         :raises Temporary: it cannot be read.
         """
         try:
-            with open(self.path(name), "rb", buffering=0) as stream:
+            with open(self.path(name, state), "rb", buffering=0) as stream:
                 first = stream.read(_FIRST_BYTES).partition(b"\n")[0]
         except OSError as error:
-            give_up(f"unable to read {self.path(name)}", error)
+            give_up(f"unable to read {self.path(name, state)}", error)
         return first.partition(b"<")[2].rpartition(b">")[0] if first.lower().startswith(b"return-path:") else b""
 
     def settle(self, name: str, state: str) -> None:
@@ -117,11 +119,13 @@ class Pending:
 
         :raises Temporary: they cannot be read.
         """
-        for state in (PENDING, ACCEPTED, REJECTED):
+        for state in (PENDING, ACCEPTED, REJECTED, UNCONFIRMED):
             folder = f"{self._top}/{state}"
             try:
                 names = os.listdir(folder)
             except OSError as error:
+                if isinstance(error, FileNotFoundError) and state == UNCONFIRMED:
+                    continue
                 give_up(f"unable to read {folder}", error)
             for name in sorted(names):
                 time = name.partition(".")[0]

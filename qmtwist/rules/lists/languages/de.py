@@ -160,6 +160,18 @@ so wie hier
 
 Wenn niemand entscheidet, wird die Nachricht nach einigen Tagen gelöscht.
 """,
+    "post-confirm": """Sie, so hoffe ich, haben die folgende Nachricht an die Liste <#l#>@<#h#>
+geschickt.
+
+Damit alle auf der Liste sie bekommen, antworten Sie auf diese Nachricht, oder
+schreiben Sie an:
+
+!A
+
+Wenn sie nicht von Ihnen ist, tun Sie nichts; dann wird sie nicht verschickt. Sie
+beginnt so:
+
+""",
     "mod-reject": """Ihre Nachricht an die Liste <#l#>@<#h#> hat ein Moderator abgelehnt. Falls er
 den Grund angegeben hat, steht er unten. Ihre Nachricht ist angehängt.
 """,
@@ -273,6 +285,7 @@ mod_sub            unter dem, was man nach der Zustimmung eines Moderators bekom
 mod_sub_confirm    fragt Moderatoren, ob jemand abonnieren darf
 mod_unsub_confirm  fragt Moderatoren, ob jemand ausgetragen werden soll
 mod_request        fragt Moderatoren nach einer Nachricht
+post_confirm       fragt Verfasser, ob eine Nachricht von ihnen ist
 mod_reject         eine Nachricht wurde abgelehnt
 mod_timeout        niemand hat über eine Nachricht entschieden
 edit_do            über einem Text, der geändert werden soll
@@ -290,6 +303,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "FREIGABE: Abonnement von <#l#>@<#h#> beenden",
     "SUB_WELCOME": "Willkommen auf der Liste <#l#>@<#h#>",
     "SUB_GOODBYE": "Abonnement von <#l#>@<#h#> beendet",
+    "SUB_CONFIRM_POST": "Bitte bestätigen: Ihre Nachricht an <#l#>@<#h#>",
     "SUB_MODERATE": "MODERATION: <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Nicht verschickt: Ihre Nachricht an <#l#>@<#h#>",
     "SUB_WARNING": "Warnung der Liste <#l#>@<#h#>",

@@ -155,6 +155,15 @@ así
 
 Si nadie decide, el mensaje se borrará al cabo de unos días.
 """,
+    "post-confirm": """Usted, según espero, ha enviado este mensaje a la lista <#l#>@<#h#>.
+
+Para que lo reciban todos los suscriptores, responda a este mensaje o escriba a:
+
+!A
+
+Si no es suyo, no haga nada y no se enviará. Empieza así:
+
+""",
     "mod-reject": """Un moderador ha rechazado su mensaje a la lista <#l#>@<#h#>. Si ha dado el
 motivo, lo encontrará más abajo. Su mensaje va adjunto.
 """,
@@ -266,6 +275,7 @@ mod_sub            al final de lo que se recibe cuando un moderador ha aceptado
 mod_sub_confirm    pregunta a los moderadores si alguien puede suscribirse
 mod_unsub_confirm  pregunta a los moderadores si se da de baja a alguien
 mod_request        pregunta a los moderadores por un mensaje
+post_confirm       pregunta a los autores si un mensaje es suyo
 mod_reject         se ha rechazado un mensaje
 mod_timeout        nadie ha decidido sobre un mensaje
 edit_do            antes de un texto que se va a modificar
@@ -283,6 +293,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "APROBAR una baja de <#l#>@<#h#>",
     "SUB_WELCOME": "Le damos la bienvenida a <#l#>@<#h#>",
     "SUB_GOODBYE": "Se ha dado de baja de <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Confirme su mensaje a <#l#>@<#h#>",
     "SUB_MODERATE": "MODERAR un mensaje para <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Su mensaje a <#l#>@<#h#> no se ha enviado",
     "SUB_WARNING": "Aviso de la lista <#l#>@<#h#>",

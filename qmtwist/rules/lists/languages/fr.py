@@ -158,6 +158,15 @@ comme ceci
 
 Si personne ne se prononce, le message sera supprimé au bout de quelques jours.
 """,
+    "post-confirm": """Vous avez, je l'espère, envoyé ce message à la liste <#l#>@<#h#>.
+
+Pour qu'il soit transmis à tous les abonnés, répondez à ce message, ou écrivez à :
+
+!A
+
+S'il n'est pas de vous, ne faites rien : il ne sera pas diffusé. Il commence ainsi :
+
+""",
     "mod-reject": """Votre message à la liste <#l#>@<#h#> a été refusé par un modérateur. S'il en a
 donné la raison, vous la trouverez ci-dessous. Votre message est joint.
 """,
@@ -270,6 +279,7 @@ mod_sub            à la fin de ce qu'un abonné reçoit après l'accord d'un mo
 mod_sub_confirm    demande aux modérateurs d'accepter un abonnement
 mod_unsub_confirm  demande aux modérateurs d'accepter un désabonnement
 mod_request        demande aux modérateurs de juger un message
+post_confirm       demande aux auteurs si un message est bien le leur
 mod_reject         un message a été refusé
 mod_timeout        personne ne s'est prononcé sur un message
 edit_do            avant un texte à modifier
@@ -287,6 +297,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "ACCORD pour un désabonnement de <#l#>@<#h#>",
     "SUB_WELCOME": "Bienvenue sur la liste <#l#>@<#h#>",
     "SUB_GOODBYE": "Vous avez quitté la liste <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Confirmez votre message à <#l#>@<#h#>",
     "SUB_MODERATE": "MODÉRATION pour <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Votre message à <#l#>@<#h#> n'a pas été diffusé",
     "SUB_WARNING": "Avertissement de la liste <#l#>@<#h#>",

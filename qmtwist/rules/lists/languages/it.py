@@ -154,6 +154,15 @@ così
 
 Se nessuno decide, il messaggio viene cancellato dopo qualche giorno.
 """,
+    "post-confirm": """Tu, spero, hai mandato questo messaggio alla lista <#l#>@<#h#>.
+
+Perché tutti gli iscritti lo ricevano, rispondi a questo messaggio o scrivi a:
+
+!A
+
+Se non è tuo non fare niente, e non sarà inviato. Comincia così:
+
+""",
     "mod-reject": """Un moderatore ha rifiutato il tuo messaggio alla lista <#l#>@<#h#>. Se ne ha
 spiegato il motivo, lo trovi qui sotto. Il tuo messaggio è allegato.
 """,
@@ -264,6 +273,7 @@ mod_sub            in fondo a quello che si riceve dopo il consenso di un modera
 mod_sub_confirm    chiede ai moderatori se qualcuno può iscriversi
 mod_unsub_confirm  chiede ai moderatori se cancellare qualcuno
 mod_request        chiede ai moderatori di un messaggio
+post_confirm       chiede agli autori se un messaggio è loro
 mod_reject         un messaggio è stato rifiutato
 mod_timeout        nessuno ha deciso su un messaggio
 edit_do            sopra un testo da modificare
@@ -281,6 +291,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "APPROVA una cancellazione da <#l#>@<#h#>",
     "SUB_WELCOME": "Ti diamo il benvenuto in <#l#>@<#h#>",
     "SUB_GOODBYE": "Hai lasciato la lista <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Conferma il tuo messaggio a <#l#>@<#h#>",
     "SUB_MODERATE": "MODERA un messaggio per <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Il tuo messaggio a <#l#>@<#h#> non è stato inviato",
     "SUB_WARNING": "Avviso della lista <#l#>@<#h#>",

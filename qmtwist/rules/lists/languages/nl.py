@@ -154,6 +154,16 @@ zoals hier
 
 Als niemand beslist, wordt het bericht na een paar dagen verwijderd.
 """,
+    "post-confirm": """U hebt, naar ik hoop, dit bericht naar de lijst <#l#>@<#h#> gestuurd.
+
+Als iedereen op de lijst het moet krijgen, beantwoord dan dit bericht of schrijf
+naar:
+
+!A
+
+Als het niet van u is, doe dan niets; het wordt dan niet verstuurd. Het begint zo:
+
+""",
     "mod-reject": """Uw bericht aan de lijst <#l#>@<#h#> is door een moderator geweigerd. Als die de
 reden heeft gegeven, staat ze hieronder. Uw bericht is bijgevoegd.
 """,
@@ -264,6 +274,7 @@ mod_sub            onder wat iemand krijgt nadat een moderator heeft ingestemd
 mod_sub_confirm    vraagt moderatoren of iemand zich mag aanmelden
 mod_unsub_confirm  vraagt moderatoren of iemand moet worden afgemeld
 mod_request        vraagt moderatoren naar een bericht
+post_confirm       vraagt schrijvers of een bericht van hen is
 mod_reject         een bericht is geweigerd
 mod_timeout        niemand heeft over een bericht beslist
 edit_do            boven een tekst die gewijzigd moet worden
@@ -281,6 +292,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "GOEDKEUREN: afmelding bij <#l#>@<#h#>",
     "SUB_WELCOME": "Welkom bij <#l#>@<#h#>",
     "SUB_GOODBYE": "U bent afgemeld bij <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Bevestig uw bericht aan <#l#>@<#h#>",
     "SUB_MODERATE": "MODEREREN: bericht aan <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Uw bericht aan <#l#>@<#h#> is niet verstuurd",
     "SUB_WARNING": "Waarschuwing van de lijst <#l#>@<#h#>",

@@ -155,6 +155,17 @@ tak jak tutaj
 
 Jeśli nikt nie podejmie decyzji, wiadomość zostanie usunięta po kilku dniach.
 """,
+    "post-confirm": """Ta wiadomość została wysłana na listę <#l#>@<#h#> z Twojego adresu.
+
+Aby otrzymali ją wszyscy subskrybenci, odpowiedz na tę wiadomość albo napisz na
+adres:
+
+!A
+
+Jeśli nie pochodzi od Ciebie, nic nie rób, a nie zostanie rozesłana. Zaczyna się
+tak:
+
+""",
     "mod-reject": """Twoja wiadomość na listę <#l#>@<#h#> została odrzucona przez moderatora. Jeśli
 podano powód, znajduje się on poniżej. Twoja wiadomość jest w załączniku.
 """,
@@ -266,6 +277,7 @@ mod_sub            na końcu tego, co przychodzi po zgodzie moderatora
 mod_sub_confirm    pytanie do moderatorów, czy ktoś może się zapisać
 mod_unsub_confirm  pytanie do moderatorów, czy kogoś wypisać
 mod_request        pytanie do moderatorów o wiadomość
+post_confirm       pyta autorów, czy wiadomość pochodzi od nich
 mod_reject         wiadomość została odrzucona
 mod_timeout        nikt nie podjął decyzji w sprawie wiadomości
 edit_do            nad tekstem, który ma być zmieniony
@@ -283,6 +295,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "ZGODA na wypisanie z <#l#>@<#h#>",
     "SUB_WELCOME": "Witamy na liście <#l#>@<#h#>",
     "SUB_GOODBYE": "Twój adres został wypisany z <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Potwierdź wiadomość na <#l#>@<#h#>",
     "SUB_MODERATE": "MODERACJA wiadomości na <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Twoja wiadomość na <#l#>@<#h#> nie została rozesłana",
     "SUB_WARNING": "Ostrzeżenie z listy <#l#>@<#h#>",

@@ -154,6 +154,15 @@ assim
 
 Se ninguém decidir, a mensagem será apagada ao fim de alguns dias.
 """,
+    "post-confirm": """Esta mensagem foi enviada para a lista <#l#>@<#h#> com o seu endereço.
+
+Para que todos os assinantes a recebam, responda a esta mensagem ou escreva para:
+
+!A
+
+Se não a escreveu, não faça nada, e ela não será enviada. Começa assim:
+
+""",
     "mod-reject": """A sua mensagem para a lista <#l#>@<#h#> foi recusada por um moderador. Se ele deu
 o motivo, está mais abaixo. A sua mensagem vai em anexo.
 """,
@@ -264,6 +273,7 @@ mod_sub            no fim do que se recebe quando um moderador concordou
 mod_sub_confirm    pergunta aos moderadores se alguém pode assinar a lista
 mod_unsub_confirm  pergunta aos moderadores se alguém deve ser retirado
 mod_request        pergunta aos moderadores sobre uma mensagem
+post_confirm       pergunta aos autores se uma mensagem é deles
 mod_reject         uma mensagem foi recusada
 mod_timeout        ninguém decidiu sobre uma mensagem
 edit_do            antes de um texto a alterar
@@ -281,6 +291,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "APROVAR um cancelamento em <#l#>@<#h#>",
     "SUB_WELCOME": "Boas-vindas à lista <#l#>@<#h#>",
     "SUB_GOODBYE": "A assinatura de <#l#>@<#h#> foi cancelada",
+    "SUB_CONFIRM_POST": "Confirme a sua mensagem para <#l#>@<#h#>",
     "SUB_MODERATE": "MODERAR uma mensagem para <#l#>@<#h#>",
     "SUB_RETURNED_POST": "A sua mensagem para <#l#>@<#h#> não foi enviada",
     "SUB_WARNING": "Aviso da lista <#l#>@<#h#>",

@@ -154,6 +154,16 @@ så här
 
 Om ingen bestämmer sig tas meddelandet bort efter några dagar.
 """,
+    "post-confirm": """Du har, hoppas jag, skickat det här meddelandet till listan <#l#>@<#h#>.
+
+För att alla på listan ska få det svarar du på det här meddelandet eller skriver
+till:
+
+!A
+
+Om det inte är ditt, så gör ingenting; då skickas det inte. Det börjar så här:
+
+""",
     "mod-reject": """Ditt meddelande till listan <#l#>@<#h#> har avslagits av en moderator. Om skälet
 har angetts står det här nedanför. Ditt meddelande är bifogat.
 """,
@@ -264,6 +274,7 @@ mod_sub            under det man får när en moderator har samtyckt
 mod_sub_confirm    frågar moderatorer om någon får prenumerera
 mod_unsub_confirm  frågar moderatorer om någon ska strykas
 mod_request        frågar moderatorer om ett meddelande
+post_confirm       frågar avsändare om ett meddelande är deras
 mod_reject         ett meddelande har avslagits
 mod_timeout        ingen har bestämt sig om ett meddelande
 edit_do            ovanför en text som ska ändras
@@ -281,6 +292,7 @@ PHRASES: dict[str, str] = {
     "SUB_MOD_UNSUBSCRIBE": "GODKÄNN att någon lämnar <#l#>@<#h#>",
     "SUB_WELCOME": "Välkommen till <#l#>@<#h#>",
     "SUB_GOODBYE": "Du har lämnat <#l#>@<#h#>",
+    "SUB_CONFIRM_POST": "Bekräfta ditt meddelande till <#l#>@<#h#>",
     "SUB_MODERATE": "MODERERA ett meddelande till <#l#>@<#h#>",
     "SUB_RETURNED_POST": "Ditt meddelande till <#l#>@<#h#> har inte skickats",
     "SUB_WARNING": "Varning från listan <#l#>@<#h#>",
