@@ -230,22 +230,51 @@ def test_mail_and_what_people_wrote_outlive_the_removal(box: Machine) -> None:
     assert box.qmtwist("setup", "--remove").returncode == 1
 
 
+PACKAGE = """
+mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/sbin
+exec 3>/tmp/deb/DEBIAN/control
+printf 'Package: othermta\\nVersion: %s\\nArchitecture: all\\nMaintainer: none <n@n.example>\\n' $1 >&3
+printf 'Provides: mail-transport-agent\\nDescription: another mail server\\n' >&3
+printf '#!/bin/sh\\necho version %s\\n' $1 >/tmp/deb/usr/sbin/sendmail
+chmod 755 /tmp/deb/usr/sbin/sendmail
+dpkg-deb --build --root-owner-group /tmp/deb /tmp/othermta.deb
+dpkg --force-depends -i /tmp/othermta.deb
+"""
+
+
 def test_a_package_that_is_upgraded_leaves_our_links_alone(box: Machine) -> None:
-    if box.attempt("dpkg-query", "-S", "/usr/sbin/sendmail").returncode:
-        pytest.skip("no package of Debian brings a sendmail here")
+    if box.attempt("test", "-x", "/usr/bin/dpkg-deb").returncode:
+        pytest.skip("this is no Debian")
+    box.shell("dpkg --purge --force-all postfix >/dev/null 2>&1 || true")
+    box.run("/bin/sh", "-ec", PACKAGE, "sh", "1")
+    ended = box.qmtwist("setup", "--system", "--host", H)
+    assert ended.returncode == 1 and "the package othermta is installed" in ended.stdout
     setup(box, "--system", "--replace-mta", "--host", H)
-    assert "/usr/sbin/sendmail.old" in box.run("dpkg-divert", "--truename", "/usr/sbin/sendmail")
-    box.shell("rm /usr/bin/mailq; echo theirs >/usr/bin/mailq")  # somebody who does not ask dpkg
-    ended = box.qmtwist("check")
-    assert ended.returncode == 1
-    (line,) = ended.stdout.splitlines()
+    box.run("/bin/sh", "-ec", PACKAGE, "sh", "2")
+    assert box.run("readlink", "/usr/sbin/sendmail").strip() == f"{HOME}/bin/sendmail"
+    assert box.qmtwist("check").stdout == ""
+    box.shell("rm /usr/sbin/sendmail; echo theirs >/usr/sbin/sendmail")  # somebody who does not ask dpkg
+    (line,) = box.qmtwist("check").stdout.splitlines()
     assert line == (
-        f"/usr/bin/mailq: is no link to {HOME}/bin/mailq any more: qmtwist setup --home {HOME} --system --replace-mta"
+        f"/usr/sbin/sendmail: is no link to {HOME}/bin/sendmail any more: "
+        f"qmtwist setup --home {HOME} --system --replace-mta"
     )
     box.shell(line.rpartition(": ")[2].replace("qmtwist", f"{PYTHON} -m qmtwist.cli.main"))
     assert box.qmtwist("check").stdout == ""
-    assert setup(box, "--remove") and box.run("readlink", "/usr/bin/mailq").strip() == "../sbin/sendmail"
-    assert box.run("cat", "/usr/bin/mailq.old.1") == "theirs\n"
+    setup(box, "--remove")
+    assert box.run("/usr/sbin/sendmail") == "version 2\n"
+    assert box.run("cat", "/usr/sbin/sendmail.old.1") == "theirs\n"
+    assert "/usr/sbin/sendmail" not in box.run("dpkg-divert", "--list", "/usr/sbin/sendmail*")
+
+
+def test_nothing_is_begun_where_it_could_not_be_ended(box: Machine) -> None:
+    """Systems whose /usr is for reading only."""
+    need_mta(box)
+    script = 'mount --bind /usr/sbin /usr/sbin && mount -o remount,ro,bind /usr/sbin && exec "$@"'
+    words = ("unshare", "--mount", "sh", "-c", script, "sh", PYTHON, "-m", "qmtwist.cli.main", "setup", "--system")
+    ended = box.attempt(*words, "--replace-mta", "--host", H)
+    assert (ended.returncode, ended.stdout) == (1, "qmtwist setup: /usr/sbin cannot be written\n")
+    assert box.attempt("test", "-e", HOME).returncode == 1
 
 
 def test_a_record_that_others_could_have_written_is_not_believed(box: Machine) -> None:

@@ -113,11 +113,8 @@ class Systemd(ByHand):
         if not os.path.isdir(SYSTEMD) or shutil.which("systemctl") is None:
             return False
         shown = subprocess.run(["systemctl", "cat", UNIT], capture_output=True)
-        return not shown.returncode and any(
-            home in line.replace("=", " ").split()
-            for line in shown.stdout.decode("utf-8", "replace").splitlines()
-            if line.startswith("ExecStart=")
-        )
+        lines = os.fsdecode(shown.stdout).splitlines()
+        return not shown.returncode and any(home in _words(line) for line in lines if line.startswith("ExecStart="))
 
     def start(self) -> Iterator[str]:
         """systemctl start"""
@@ -233,6 +230,16 @@ def _control(directory: str, letters: bytes) -> None:
         os.write(descriptor, letters)
     finally:
         os.close(descriptor)
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line of a unit, `%%` being `%`; of one that is not understood, none. (systemd.syntax(7))"""
+    import shlex
+
+    try:
+        return shlex.split(line.replace("%%", "%").replace("=", " "))
+    except ValueError:
+        return []
 
 
 def _systemctl(verb: str) -> None:

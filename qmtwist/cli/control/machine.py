@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 
 from qmtwist.mail.errors import suppress
 from qmtwist.mail.shapes import Container, Iterator
@@ -31,12 +32,13 @@ def has(program: str) -> bool:
 def run(words: list[str]) -> tuple[int, str]:
     """A command's exit status and what it says; 127 if there is no such program. Its language is that of programs."""
     environment = {**os.environ, "PATH": PATH, "LC_ALL": "C"}
-    try:
-        ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment,
-                               errors="replace")  # fmt: skip
-    except OSError as trouble:
-        return 127, f"{words[0]}: {trouble.strerror}"
-    return ended.returncode, ended.stdout + ended.stderr
+    with tempfile.TemporaryFile("w+", errors="replace") as said:  # a pipe could be held by a server that it starts
+        try:
+            status = subprocess.call(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment)
+        except OSError as trouble:
+            return 127, f"{words[0]}: {trouble.strerror}"
+        said.seek(0)
+        return status, said.read()
 
 
 def account_tools() -> str | None:

@@ -102,6 +102,10 @@ class System:
             found.append("neither useradd and groupadd nor Debian's adduser and addgroup are here")
         if reason := trust.changeable_step(_existing(self.home)):
             found.append(f"{self.home} is no place for root's programs: {reason}")
+        wanted = {"/etc"} if missing(find()) and self._users else set()
+        if not self.keeps:
+            wanted |= {os.path.dirname(place.path) for place in self._places if not place.is_ours}
+        found += [f"{path} cannot be written" for path in sorted(wanted) if not os.access(path, os.W_OK)]
         if self.keeps:
             return found
         holders = self._holders()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qmtwist.agents.supervise import keepers
-from qmtwist.cli.control import launchers, qmailctl
+from qmtwist.cli.control import boot, launchers, qmailctl
 
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> {log}
@@ -46,6 +46,21 @@ def test_the_unit_of_another_home_is_not_ours(home: Path) -> None:
     other = home.parent / "other"
     other.mkdir()
     assert type(keepers.keeper(str(other))) is keepers.ByHand
+
+
+@pytest.mark.parametrize("name", ["my mail", "50%", "it's", 'a"b'])
+def test_a_home_is_found_in_the_unit_that_setup_wrote_for_it(home: Path, name: str) -> None:
+    odd = home.parent / name
+    odd.mkdir()
+    (home.parent / "unit").write_text(boot.units(str(odd))["qmtwist.service"])
+    (home.parent / "tools" / "systemctl").write_text(f"#!/bin/sh\ncat {home.parent}/unit\n")
+    assert isinstance(keepers.keeper(str(odd)), keepers.Systemd)
+    assert type(keepers.keeper(str(home))) is keepers.ByHand
+
+
+def test_a_unit_that_is_not_understood_serves_nobody(home: Path) -> None:
+    (home.parent / "tools" / "systemctl").write_text(f'#!/bin/sh\necho "ExecStart=\'x --home {home}"\n')
+    assert type(keepers.keeper(str(home))) is keepers.ByHand
 
 
 def test_without_a_running_systemd_its_unit_is_not_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
