@@ -102,7 +102,7 @@ def test_the_index_is_made_for_messages_that_are_there(place: FilterHome) -> Non
     os.unlink(f"{directory(place)}/dmarc")  # no DNS here
     place.run("ezmlm-send", directory(place), text=b"Subject: new\nFrom: joe@x.y\n\nx\n")
     latest = ask(place, "index").body
-    assert b"\n205: Re: topic 205\n" in latest and b"\n206: new\n\tjoe@x.y\n" in latest
+    assert b"\n205: Re: topic 205\n" in latest and b"\n206: new\n\tjoe.x.y\n" in latest
 
 
 def test_the_index_may_have_the_dates_of_the_authors(place: FilterHome) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qmtwist.agents.lists.indexing import make_index
 from qmtwist.agents.lists.sorting import Range, sort_archive
 from qmtwist.mail.errors import Permanent, Temporary
 from qmtwist.rules.lists.threads import entries
@@ -45,6 +46,46 @@ def sorted_files(place: Path) -> dict[str, bytes]:
     return {str(path.relative_to(place)): path.read_bytes() for path in files if path.is_file()}
 
 
+# What ezmlm-idx 7.2.2 (ezmlm-idx and ezmlm-archive) makes of RECORDED, in a list with the prefix [l].
+RECORDED = (
+    ("Hello World", "Joe Q <joe@x.y>", "Jan"),
+    ("Re: hello  world", "ann-lists@x.y (Ann)", "Jan"),
+    ("[l] Re: Hello World", '"Zed, A." <Zed@X.Y>', "Feb"),
+    ("=?utf-8?q?Re:_gr=C3=BC=C3=9Fe?=", "joe@x.y", "Feb"),
+    ("AW: Hello World", "Joe <joe-news@x.y>", "Feb"),
+)
+INDEX = """\
+1: ooglnecamlenokomobla Hello World
+	01 Jan 2026 00:00:00 -0000;bkdbcdokjldkgbbhholg Joe Q
+2: ooglnecamlenokomobla Re: hello  world
+	02 Jan 2026 00:00:00 -0000;dkhkogiadboiifnhekki Ann
+3: ooglnecamlenokomobla Re: Hello World
+	03 Feb 2026 00:00:00 -0000;igfaebgjnjehophchjfh Zed, A.
+4: ippneelcdadicjnoogji Re: grüße
+	04 Feb 2026 00:00:00 -0000;ccpkkichpgphjodeacnj joe.x.y
+5: ooglnecamlenokomobla Re: Hello World
+	05 Feb 2026 00:00:00 -0000;bkdbcdokjldkgbbhholg Joe
+"""
+SORTED = {
+    "authors/bk/dbcdokjldkgbbhholg": """\
+bkdbcdokjldkgbbhholg Joe Q
+1:202601:ooglnecamlenokomobla Hello World
+5:202602:ooglnecamlenokomobla Hello World
+""",
+    "authors/cc/pkkichpgphjodeacnj": "ccpkkichpgphjodeacnj joe.x.y\n4:202602:ippneelcdadicjnoogji Re: grüße\n",
+    "authors/dk/hkogiadboiifnhekki": "dkhkogiadboiifnhekki Ann\n2:202601:ooglnecamlenokomobla Hello World\n",
+    "authors/ig/faebgjnjehophchjfh": "igfaebgjnjehophchjfh Zed, A.\n3:202602:ooglnecamlenokomobla Hello World\n",
+    "subjects/ip/pneelcdadicjnoogji": "ippneelcdadicjnoogji Re: grüße\n4:202602:ccpkkichpgphjodeacnj joe.x.y\n",
+    "subjects/oo/glnecamlenokomobla": """\
+ooglnecamlenokomobla Hello World
+1:202601:bkdbcdokjldkgbbhholg Joe Q
+2:202601:dkhkogiadboiifnhekki Ann
+3:202602:igfaebgjnjehophchjfh Zed, A.
+5:202602:bkdbcdokjldkgbbhholg Joe Q
+""",
+}
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     (tmp_path / "archive").mkdir()
@@ -80,6 +121,21 @@ def test_the_files_are_those_of_ezmlm_idx(place: Path) -> None:
     assert found["archive/threads/202601"] == b"2:" + key + b" [2] hello\n"
     assert found["archive/threads/202602"].split(b"\n")[1] == b"4:" + key + b" [1] hello"
     assert (place / "archnum").read_bytes() == b"4\n"
+
+
+def test_a_recorded_archive_is_sorted_as_ezmlm_idx_sorts_it(place: Path) -> None:
+    for number, (subject, author, month) in enumerate(RECORDED, 1):
+        path = place / f"archive/0/{number:02d}"
+        path.parent.mkdir(exist_ok=True)
+        received = f"Received: (qmail 7 invoked from network); 0{number} {month} 2026 00:00:00 -0000\n"
+        path.write_text(f"Return-Path: <x@x.y>\n{received}Subject: {subject}\nFrom: {author}\n\nx\n")
+        path.chmod(0o744)
+    (place / "num").write_text("5:5\n")
+    (place / "prefix").write_text("[l]\n")
+    make_index(str(place), 0, 999)
+    assert (place / "archive/0/index").read_text() == INDEX
+    found = {path.removeprefix("archive/"): data.decode() for path, data in sort(place).items()}
+    assert {path: data for path, data in found.items() if not path.startswith("threads/")} == SORTED
 
 
 def test_message_by_message_or_all_at_once_is_the_same(place: Path) -> None:

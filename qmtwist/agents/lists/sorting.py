@@ -52,10 +52,14 @@ def _sort(place: ListDirectory, first: int, last: int) -> None:
     messages = list(_entries(place.path, first, last))
     top = f"{place.path}/archive"
     with Bulk("n") as files:
-        by_subject = [(e.subject_hash, e.subject, Message(e.number, e.month, _named(e, False))) for e in messages]
-        by_author = [(e.author_hash, e.author, Message(e.number, e.month, _named(e, True))) for e in messages]
-        subjects = _write(f"{top}/subjects", by_subject, first, files)
-        _write(f"{top}/authors", by_author, first, files)
+        subjects = _opened(f"{top}/subjects", [(entry.subject_hash, entry.subject) for entry in messages], first)
+        authors = _opened(f"{top}/authors", [(entry.author_hash, entry.author) for entry in messages], first)
+        for entry in messages:
+            subject, author = subjects[entry.subject_hash], authors[entry.author_hash]
+            subject.add(Message(entry.number, entry.month, author.title))
+            author.add(Message(entry.number, entry.month, subject.title))
+        _put(files, f"{top}/subjects", subjects)
+        _put(files, f"{top}/authors", authors)
         folder(f"{top}/threads")
         months: dict[int, dict[bytes, None]] = {}
         for entry in messages:
@@ -70,25 +74,21 @@ def _sort(place: ListDirectory, first: int, last: int) -> None:
         give_up("unable to write archnum", error)
 
 
-def _named(entry: Entry, is_subject: bool) -> bytes:
-    if is_subject:
-        return entry.subject_hash + b" " + entry.subject
-    return entry.author_hash + b" " + entry.author
-
-
-def _write(top: str, messages: list[tuple[bytes, bytes, Message]], first: int, files: Bulk) -> dict[bytes, Together]:
-    """Put the files for these messages, each with its key and the name of what it belongs to."""
+def _opened(top: str, keys: list[tuple[bytes, bytes]], first: int) -> dict[bytes, Together]:
+    """What the files with these keys have, each with the name that it first had."""
     found: dict[bytes, Together] = {}
-    for key, name, message in messages:
+    for key, name in keys:
         if key not in found:
             found[key] = Together(key, name)
             found[key].read(_old(_path(top, key)), first)
-        found[key].add(message)
+    return found
+
+
+def _put(files: Bulk, top: str, found: dict[bytes, Together]) -> None:
     folder(top)
     for key, together in found.items():
         folder(os.path.dirname(_path(top, key)))
         files.put(_path(top, key), together.data())
-    return found
 
 
 def _path(top: str, key: bytes) -> str:

@@ -3,7 +3,7 @@
     NUMBER: HASH-OF-SUBJECT subject
     <TAB>date;HASH-OF-AUTHOR author
 
-Subject and author are decoded, as UTF-8. The hashes are ezmlm-idx's.
+Subject and author are decoded, as UTF-8, and an author without a name has a dot for the @. The hashes are ezmlm-idx's.
 """
 
 from __future__ import annotations
@@ -38,21 +38,33 @@ def index_entry(number: int, fields: list[Field], prefix: bytes = b"", is_by_dat
     else:
         shown = subject
     author = _first(fields, b"from")
-    when = (parse(_first(fields, b"date")) if is_by_date_field else None) or arrival(fields)
+    when = (_date(_first(fields, b"date")) if is_by_date_field else b"") or _date(_arrival(fields))
     return b"%d: %s %s\n\t%s;%s %s\n" % (
         number,
         text_hash(subject),
         _cut(shown),
-        when.header if when else b"",
+        when,
         text_hash(_author_key(author)),
-        _cut(author_name(author).encode()),
+        _cut(author_name(author).replace("@", ".").encode()),
     )
 
 
 def arrival(fields: list[Field]) -> Moment | None:
     """When a message arrived here, by the topmost Received field."""
-    received = _first(fields, b"received")
-    return parse(received.rpartition(b";")[2]) if received else None
+    return parse(_arrival(fields))
+
+
+def _arrival(fields: list[Field]) -> bytes:
+    return _first(fields, b"received").rpartition(b";")[2]
+
+
+def _date(text: bytes) -> bytes:
+    """A date as it is in an index: as it was written, if that begins with day, month and a year of four digits."""
+    moment = parse(text)
+    words = text.rpartition(b",")[2].split()[:5]
+    if moment is None or len(words) < 5 or not words[0].isdigit() or len(words[2]) != 4:
+        return moment.header if moment else b""
+    return b" ".join(words)
 
 
 def shown_index(index: bytes) -> bytes:

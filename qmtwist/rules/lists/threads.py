@@ -93,6 +93,11 @@ class Together:
             if is_number(number) and is_number(month) and int(number) < before:
                 self.messages.append(Message(int(number), int(month), text))
 
+    @property
+    def title(self) -> bytes:
+        """Its first line."""
+        return self.key + b" " + self.name
+
     def add(self, message: Message) -> None:
         """A message that is new here."""
         self.messages.append(message)
@@ -101,7 +106,7 @@ class Together:
         """What the file says now."""
         self.messages.sort()
         lines = [b"%d:%d:%s\n" % message for message in self.messages]
-        return b"%s %s\n" % (self.key, self.name) + b"".join(lines)
+        return self.title + b"\n" + b"".join(lines)
 
     def of_month(self, month: int) -> bytes:
         """The line for this subject in archive/threads."""

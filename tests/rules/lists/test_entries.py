@@ -55,6 +55,10 @@ def test_the_date_is_that_of_our_own_received_field() -> None:
     )
     assert entry(b"x", b"joe@x.y", b"", ours, theirs)[1].startswith(b"\t21 Nov 2026 05:13:49 -0000;")
     assert entry(b"x", b"joe@x.y", b"", theirs)[1].startswith(b"\t1 Jan 1999 00:00:00 +0100;")
+    assert entry(b"x", b"joe@x.y", b"", b"x; Mon,  01 Jan 1999 00:00:00 GMT (x)")[1].startswith(
+        b"\t01 Jan 1999 00:00:00 GMT;"
+    )
+    assert entry(b"x", b"joe@x.y", b"", b"x; 1 Jan 99 00:00 GMT")[1].startswith(b"\t1 Jan 1999 00:00:00 +0000;")
     assert entry(b"x", b"joe@x.y", b"", b"no date")[1].startswith(b"\t;")
 
 
