@@ -11,7 +11,10 @@ import pytest
 from tests.support.filterhome import FilterHome
 from tests.support.listmaking import files, make, programs
 
-IDX4 = "F:-AbCDEfGHIJKLMnOpQRSTUVWXYZ\nX:\nD:/old\nT:{0}/.qmail-list\nL:list\nH:h.dom\nC:sesame\n0:\n3:\n5:ann@x.y\n"
+IDX4 = (
+    "F:-AbCDEfGHIJKLMnOpQRSTUVWXYZ\nX:\nD:/old\nT:{0}/.qmail-list\nL:list\nH:h.dom\nC:sesame\n"
+    "0:\n3:\n4:-k 99 -m7\n5:ann@x.y\n"
+)
 
 
 @pytest.fixture
@@ -124,6 +127,7 @@ def test_a_list_of_ezmlm_idx(place: FilterHome) -> None:
     (directory / "config").write_text(IDX4.format(place.user))
     assert edit(place, "-+d") == (0, b"", b"")
     assert {"prefix", "modcanedit", "digested", "public"} <= files(directory) and not (directory / "archived").exists()
+    assert [(directory / name).read_text() for name in ("digsize", "digcount")] == ["99\n", "7\n"]
     assert (directory / "digestcode").read_text() == "sesame\n" and (directory / "owner").read_text().startswith(
         "ann@x.y\n"
     )

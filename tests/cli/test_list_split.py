@@ -77,6 +77,10 @@ def test_addresses_are_sorted_out(place: FilterHome) -> None:
     status, output, _ = place.run("ezmlm-split", "-D", directory(place), text=text)
     expected = b"us@far.example: joe@x.edu\ntwo@h.dom: a@x.y\none@h.dom: c@x.y\nlist@h.dom: tom@x.example\n"
     assert (status, output) == (0, expected)
+    assert place.run("ezmlm-split", directory(place), "-D", "split", text=text)[1] == expected
+    assert (
+        place.run("ezmlm-split", "-D", text=text)[0] == place.run("ezmlm-split", directory(place), "a", "b")[0] == 100
+    )
     assert place.run("ezmlm-split", "-D", directory(place), text=b"joe\n")[0] == 100
 
 

@@ -200,3 +200,15 @@ def test_a_list_is_changed(office: Office) -> None:
     shell(office, f"ezmlm-sub ~/friends mod joe@{H}")
     assert "success" in write(office, f"ann@{H}")
     assert letter(office, "joe")["Subject"] == f"MODERATE for joe-friends@{H}"
+
+
+def test_a_list_with_moderators_has_digests(office: Office) -> None:
+    """S285: a message that is accepted counts."""
+    shell(office, f"ezmlm-make -dm ~/slow ~/.qmail-slow joe-slow {H}; rm ~/slow/dmarc; echo 1 > ~/slow/digcount")
+    shell(office, f"ezmlm-sub ~/slow mod joe@{H}; ezmlm-sub ~/slow digest ann@{H}")
+    assert "success" in office.deliver(f"joe-slow@{H}", f"tom@{H}", b"From: Tom\nSubject: wise\n\nwords\n")
+    since = office.mark()
+    accept = letter(office, "joe")["Reply-To"]
+    assert "success" in office.deliver(accept, f"joe@{H}")
+    assert bodies(letter(office, "ann")) == ["words\n"]
+    assert "success" in office.report(accept, since)

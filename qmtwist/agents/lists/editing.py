@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from qmtwist.rules.lists.due import limits_in
 from qmtwist.rules.lists.instructions import NAMES
 from qmtwist.rules.lists.listconfig import Config, read_config, switches
 from qmtwist.rules.lists.newlist import MARKS, Plan, directories, files, links
@@ -11,7 +12,10 @@ from qmtwist.store.lists.directory import ListDirectory
 from qmtwist.store.lists.make import Change, remake
 
 _ALL_MARKS = {**MARKS, b"a": "archived", b"m": "modpost", b"p": "public", b"f": "prefix", b"t": "text/trailer"}
-_LIVING = ("lock", "lockbounce", "num", "key", "dignum", "indexed", "modpost", "modsub", "remote", "digestcode")
+_LIVING = (
+    "lock", "lockbounce", "num", "key", "dignum", "indexed", "modpost", "modsub", "remote", "digestcode",
+    "digsize", "digcount", "digtime",
+)  # fmt: skip
 _OWN = ("text/", "headeradd", "headerremove", "mailinglist", "in", "out", "prefix", "charset", "ezmlmrc", "owner")
 _SAID = ("text/", "charset", "ezmlmrc")
 _GIVEN = {"owner": b"5", "modpost": b"7", "modsub": b"8", "remote": b"9"}
@@ -51,6 +55,8 @@ def edit(plan: Plan, is_forced: bool, is_translated: bool) -> None:
     made = {name: data for name, data in files(plan).items() if name not in _NEW_ONLY}
     if "dignum" in made:
         made["dignum"] = b"%d:%d:%d\n" % (*number, plan.now)
+    if b"d" in plan.switches:
+        made |= {name: value + b"\n" for name, value in limits_in(dict(plan.arguments).get(b"4", b"")).items()}
     keep = _kept(plan, set(made), is_forced, is_translated)
     gone = [*_ALL_MARKS.values(), "sublist", "flags"]
     change = Change(

@@ -55,23 +55,32 @@ def main(arguments: list[bytes], home: str) -> int:
     """Do it, and say under which number something is queued."""
 
     def work() -> int:
-        options = Options(arguments, b"dD")
-        letters = [letter for letter, _ in options]
-        if not 1 <= len(options.rest) <= 2:
-            raise UsageError(b"")
-        name = os.fsdecode(options.rest[1]) if len(options.rest) > 1 else USUAL
+        letters, words = _command_line(arguments)
+        name = os.fsdecode(words[1]) if len(words) > 1 else USUAL
         if letters[-1:] == [b"D"]:
-            enter(options.rest[0])
+            enter(words[0])
             _print(b"".join([b"%s: %s\n" % found for found in sorted_out(os.curdir, from_input(), name)]))
             return 0
         sender, local = variable(b"SENDER"), variable(b"LOCAL")
-        enter(options.rest[0])
+        enter(words[0])
         number = hand_on(home, os.curdir, sender, local, name)
         if number is not None:
             say(b"ezmlm-split: info: qp %d" % number)
         return 0 if number is None else 99
 
     return carry_out(_NAME, b"[-dD] dir [splitfile]", work)
+
+
+def _command_line(arguments: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The options, which may stand behind DIR as well, and the other words."""
+    before = Options(arguments, b"dD")
+    letters = [letter for letter, _ in before]
+    behind = Options(before.rest[1:], b"dD")
+    letters += [letter for letter, _ in behind]
+    words = before.rest[:1] + behind.rest
+    if not 1 <= len(words) <= 2:
+        raise UsageError(b"")
+    return letters, words
 
 
 def _print(text: bytes) -> None:

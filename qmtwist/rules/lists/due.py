@@ -33,3 +33,18 @@ def is_due(limits: Limits, number: tuple[int, int], digested: tuple[int, int, in
         or (kilobytes and digested[1] + kilobytes * _PER_KILOBYTE <= size)
         or (messages and digested[0] + messages <= last)
     )
+
+
+def limits_in(words: bytes) -> dict[str, bytes]:
+    """The files for limits that stand as options in the config of an old list of ezmlm-idx.
+
+    >>> limits_in(b"-k64 -m 30 -t0")
+    {'digsize': b'64', 'digcount': b'30', 'digtime': b'0'}
+    """
+    text = b" ".join(words.split()) + b" "
+    found = {}
+    for letter, name in ((b"-k", "digsize"), (b"-m", "digcount"), (b"-t", "digtime")):
+        value = (b" " + text).partition(b" " + letter)[2].lstrip(b" ").partition(b" ")[0]
+        if value.isdigit() and len(value) < 10:
+            found[name] = value
+    return found
