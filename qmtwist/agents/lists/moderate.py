@@ -11,7 +11,7 @@ import os
 from qmtwist.mail.address import is_sendable
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import Malformed, Permanent, Temporary, suppress
-from qmtwist.mail.shapes import Iterator, NamedTuple
+from qmtwist.mail.shapes import NamedTuple
 from qmtwist.rules.lists import answer
 from qmtwist.rules.lists.cookie import cookie
 from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop
@@ -24,6 +24,7 @@ from qmtwist.store.lists.subscribers import Subscribers
 from .incoming import Incoming
 from .queueing import accepted, begin
 from .send import send
+from .waiting import list_of, marked
 
 _SHOWN_BYTES = 4 << 20  # of a message that moderators are asked about
 _QUOTED_BYTES = 10_000  # of one that its author gets back
@@ -50,7 +51,7 @@ def hold(home: str, directory: str, sender: bytes, now: int, terms: Terms = _USU
     """
     place = ListDirectory(directory)
     if place.has("confirmpost") if terms.confirms is None else terms.confirms:
-        from .confirming import ask_author
+        from .asking import ask_author
 
         return ask_author(home, place, sender, now)
     if not place.has("modpost"):
@@ -76,21 +77,6 @@ def hold(home: str, directory: str, sender: bytes, now: int, terms: Terms = _USU
     except BaseException:
         pending.drop(name)
         raise
-
-
-def list_of(place: ListDirectory) -> answer.List:
-    """How the list names itself.
-
-    :raises Temporary: that cannot be read.
-    """
-    return answer.List(place.line("outlocal"), place.line("outhost"), place.line("mailinglist"))
-
-
-def marked(incoming: Incoming, sender: bytes, mark: bytes) -> Iterator[bytes]:
-    """The message as it waits."""
-    yield b"Return-Path: <%s>\nDelivered-To: %s\n" % (sender.replace(b"\n", b"_"), mark)
-    yield b"".join([field.raw for field in incoming.fields])
-    yield from incoming.rest()
 
 
 def _ask(home: str, place: ListDirectory, of: answer.List, name: str, moderators: tuple[bytes, ...], now: int) -> int:
