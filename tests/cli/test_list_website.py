@@ -70,6 +70,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        assert (tag == "li") == (self.open[-1:] == ["ul"]), self.getpos()
         if tag not in ("meta", "link", "img", "br", "input"):
             self.open.append(tag)
 

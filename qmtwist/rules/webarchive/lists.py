@@ -137,18 +137,18 @@ def thread_page(frame: Frame, known: Catalogue, root: int) -> bytes:
 
 def tree(known: Catalogue, root: int) -> str:
     """A thread as lists in lists."""
-    said = ["<ul>"]
-    at = 0
+    said: list[str] = []
+    at = -1
     for depth, letter in known.tree(root):
         depth = min(depth, _TREE_DEPTH)
-        said.append("<ul>" * (depth - at) + "</ul>" * (at - depth))
+        said.append("<ul>" if depth > at else "</li>" + "</ul></li>" * (at - depth))
         at = depth
         above = known.letters.get(letter.parent, letter)
         other = "" if above.subject == letter.subject else f" - <bdi>{escape(letter.subject)}</bdi>"
         name = f'<a href="../msg/{letter.number}.html"><b><bdi>{escape(letter.author)}</bdi></b>{other}</a>'
         excerpt = f"<small><bdi>{escape(letter.excerpt)}</bdi></small>" if letter.excerpt else ""
-        said.append(f'<li>{name} <span class="meta">{letter.day}</span>{excerpt}</li>')
-    return "".join(said) + "</ul>" * (at + 1)
+        said.append(f'<li>{name} <span class="meta">{letter.day}</span>{excerpt}')
+    return "".join(said) + "</li></ul>" * (at + 1)
 
 
 def author_page(frame: Frame, known: Catalogue, key: str) -> bytes:
