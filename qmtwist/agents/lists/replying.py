@@ -26,20 +26,12 @@ def reply(desk: Desk, submission: Submission, incoming: Incoming, saying: Saying
     confirmation = _confirmation(desk, saying)
     text = _text(desk, saying, confirmation)
     bottom = _bottom(desk, saying)
-    boundary = cookie(desk.place.key(), b"%d" % now, target, b"b") if saying.messages else b""
     to = recipients[0] if len(recipients) == 1 else of.address(b"owner")
     letter = answer.Letter(to, saying.subject, now, os.getpid(), b"ezmlm", confirmation, saying.is_personal)
     # Where a moderator's letter came from is nobody's business.
     fields = [] if saying.is_discreet else incoming.fields
-    submission.write(answer.head(of, letter._replace(boundary=boundary), fields, text + bottom))
-    bottom += _request(desk, saying, incoming, recipients)
-    if boundary:
-        submission.write(answer.text_part(boundary, text))
-        for message in saying.messages:
-            submission.write(answer.message_part(boundary, message))
-        submission.write(answer.text_part(boundary, bottom) + answer.last_boundary(boundary))
-    else:
-        submission.write(text + bottom)
+    submission.write(answer.head(of, letter, fields, text + bottom))
+    submission.write(text + bottom + _request(desk, saying, incoming, recipients))
     main = desk.place.line("outlocal") + b"-return-@" + desk.place.line("outhost")
     return accepted(submission.finish(Envelope(main, recipients + saying.copies)))
 

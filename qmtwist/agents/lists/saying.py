@@ -29,7 +29,6 @@ class Saying(NamedTuple):
     confirms: bytes = b""  # the kind of the ticket, if a confirmation is asked for
     body: bytes = b""
     is_personal: bool = True
-    messages: tuple[bytes, ...] = ()
     to: tuple[bytes, ...] = ()  # in the place of whose subscription it is about
     copies: tuple[bytes, ...] = ()  # who gets it besides
     reply_to: bytes = b""
