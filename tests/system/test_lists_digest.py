@@ -212,3 +212,21 @@ def test_a_list_with_moderators_has_digests(office: Office) -> None:
     assert "success" in office.deliver(accept, f"joe@{H}")
     assert bodies(letter(office, "ann")) == ["words\n"]
     assert "success" in office.report(accept, since)
+
+
+def test_a_killed_ezmlm_get_has_sent_its_digest_once(office: Office) -> None:
+    """The queue has it, and nobody has noted that: the receipt does."""
+    made = office.town
+    shell(office, f"ezmlm-make -d ~/kept ~/.qmail-kept joe-kept {H}; rm ~/kept/dmarc; ezmlm-sub ~/kept digest ann@{H}")
+    office.deliver(f"joe-kept@{H}", f"tom@{H}", b"From: Tom\nSubject: once\n\nand for all\n")
+    made.file("joe", "queue", f"#!/bin/sh\n{made.path}/bin/qmail-queue\nkill -9 $PPID\n", 0o755)
+    since = office.mark()
+    assert shell(office, "QMAILQUEUE=$HOME/queue ezmlm-get ~/kept 2>/dev/null || echo $?") == "137\n"
+    assert bodies(letter(office, "ann")) == ["and for all\n"]
+    receipt = office.wait_for_line("to local joe-kept-digest-return-receipt-1.", since).split()[-1]
+    assert "success" in office.report(receipt, since)
+    assert made.read("joe", "kept/dignum").startswith("1:") and made.read("joe", "kept/digissue") == "1\n"
+    assert not os.path.exists(f"{made.directory('joe')}/kept/digsending")
+    since = office.mark()
+    assert "nothing to digest" in shell(office, "ezmlm-get ~/kept 2>&1")
+    assert not any("joe-kept" in line for line in office.log[since:])
