@@ -193,3 +193,16 @@ def test_a_sender_on_one_of_the_lists_in_a_list(place: FilterHome) -> None:
     assert answers(directory, ".", "digest", "deny") == [0, 0, 99] == answers(directory, f"{directory}/digest")
     assert answers("-n", directory, "digest") == [99, 0, 0]
     assert answers("digest") == [100, 100, 100]
+
+
+def test_a_new_language_is_for_the_texts_that_nobody_has_written(place: FilterHome) -> None:
+    directory = make(place, "-t", "-C", "de")
+    (directory / "text/info").write_text("Schach\n")
+    (directory / "text/sub-nop").unlink()
+    assert edit(place, "-+", "-C", "fr") == (0, b"", b"")
+    assert (directory / "text/info").read_text() == "Schach\n"
+    assert (directory / "text/sub-ok").read_text().startswith("Bienvenue !")
+    assert (directory / "text/sub-nop").read_text().startswith("Cette adresse")
+    assert "Pour quitter la liste" in (directory / "text/trailer").read_text()
+    assert edit(place, "-++") == (0, b"", b"")
+    assert (directory / "text/info").read_text().startswith("Personne")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+from qmtwist.mail.shapes import Mapping
+from qmtwist.rules.lists.answer import List
 from qmtwist.rules.lists.due import limits_in
 from qmtwist.rules.lists.instructions import NAMES
+from qmtwist.rules.lists.languages import language
 from qmtwist.rules.lists.listconfig import Config, read_config, switches
 from qmtwist.rules.lists.newlist import MARKS, Plan, directories, files, links
 from qmtwist.store.lists.directory import ListDirectory
@@ -58,6 +61,8 @@ def edit(plan: Plan, is_forced: bool, is_translated: bool) -> None:
     if b"d" in plan.switches:
         made |= {name: value + b"\n" for name, value in limits_in(dict(plan.arguments).get(b"4", b"")).items()}
     keep = _kept(plan, set(made), is_forced, is_translated)
+    if is_translated and not is_forced:
+        keep |= _own_words(place, made)
     gone = [*_ALL_MARKS.values(), "sublist", "flags"]
     change = Change(
         folders=directories(plan),
@@ -68,6 +73,21 @@ def edit(plan: Plan, is_forced: bool, is_translated: bool) -> None:
         gone=tuple([name for name in gone if name not in made]),
     )
     remake(directory, os.fsdecode(plan.dot), change)
+
+
+def _own_words(place: ListDirectory, made: Mapping[str, bytes]) -> frozenset[str]:
+    """The texts that the list's owner has written: neither those of its language until now, nor those of 0.53's kind,
+    in which the list's address is filled in.
+    """
+    speech = language(place.language())
+    said = {**speech.texts, "trailer": speech.phrases["TXT_TRAILER"] + "\n"}
+    of = List(place.line("outlocal"), place.line("outhost"), b"")
+    found = set()
+    for name in made:
+        text = said.get(name.removeprefix("text/"), "").encode()
+        if name.startswith("text/") and place.read(name) not in (None, text, of.fill(text)):
+            found.add(name)
+    return frozenset(found)
 
 
 def _kept(plan: Plan, names: set[str], is_forced: bool, is_translated: bool) -> frozenset[str]:

@@ -69,10 +69,10 @@ To change a list:
 
 The .qmail files editor, manager, bouncer and moderator are written anew; what was in them is kept with .old behind its
 name. What people are told, the fields that are added and removed, the owner, subscribers, moderators and the archive
-stay; with -C people are told things in the new language. With -ee or -++, or if the list gets another name, all but
-subscribers, moderators and the archive is written anew. DIR/config says how the list was made, as ezmlm-idx has it; for
-a list without it DOT, LOCAL and HOST are given again. The first digest of a list that has had none begins with the next
-message.
+stay; with -C people are told things in the new language, but for the texts that have been changed. With -ee or -++, or
+if the list gets another name, all but subscribers, moderators and the archive is written anew. DIR/config says how the
+list was made, as ezmlm-idx has it; for a list without it DOT, LOCAL and HOST are given again. The first digest of a
+list that has had none begins with the next message.
 
 DIR can be changed at any time: text/ has what people are told, headeradd and headerremove the fields that are added to
 and taken from every message, mailinglist what the Mailing-List field says. DIR/sublist with the address of another list

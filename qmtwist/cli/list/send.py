@@ -21,8 +21,8 @@ sublist leaves messages as its parent sends them.
 
 With DIR/oneclick every subscriber's copy has a List-Unsubscribe field of its own, with an address, and a link if
 control/unsubscribeurl is there, by which it leaves the list with one click (RFC 8058). The file holds a secret, and
-gets one if it is empty. That is so while the server of this home runs, and for lists with DIR/public. A List-Unsubscribe
-that is a link of that kind is taken from messages.
+gets one if it is empty. That is so while the server of this home runs, and for lists with DIR/public. A
+List-Unsubscribe that is a link of that kind is taken from messages.
 
 -c, -C, -l, -L, -q, -Q, -r and -R are accepted from ezmlm-idx.
 
