@@ -155,11 +155,12 @@ class Bounces:
         return flat if os.path.exists(flat) else f"{self._top}/h/{name[0]}/h{name[1:]}"
 
     def _make(self, folder: str) -> None:
-        """A directory and those above it, down from bounce/."""
-        if folder == self._top or os.path.isdir(folder):
+        """A directory and those above it, down from bounce/, which a digest made by hand may not have."""
+        if os.path.isdir(folder):
             return
         above = os.path.dirname(folder)
-        self._make(above)
+        if folder != self._top:
+            self._make(above)
         with suppress(FileExistsError):
             os.mkdir(folder, 0o755)
         sync_directory(above)

@@ -96,3 +96,11 @@ def test_whatever_call_fails_nothing_that_is_kept_is_half(place: Path, code: int
         assert Bounces(str(place)).missed(b"user%d@x.y" % address[0]).endswith(b"   7\n")
         address[0] += 1
     assert failures > 6
+
+
+def test_the_directory_is_made_when_something_comes_back(place: Path) -> None:
+    (place / "bounce").rmdir()
+    Bounces(str(place)).note(JOE, 7, b"text\n", NOW, 42)
+    assert len(tree(place)) == 2
+    with pytest.raises(Temporary):
+        Bounces(f"{place}/nothing").note(JOE, 7, b"text\n", NOW, 42)
