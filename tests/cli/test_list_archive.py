@@ -114,6 +114,17 @@ def test_the_index_may_have_the_dates_of_the_authors(place: FilterHome) -> None:
         assert Path(f"{directory(place)}/archive/0/index").read_text().split("\n")[1].startswith("\t" + date)
 
 
+def test_a_posting_can_say_where_it_is_in_the_archive(place: FilterHome) -> None:
+    os.unlink(f"{directory(place)}/dmarc")  # no DNS here
+    Path(f"{directory(place)}/headeradd").write_text("Archived-At: <https://h.dom/<#l#>/msg/<#n#>.html>\n")
+    Path(f"{directory(place)}/text/trailer").write_text("-- \nNumber <#n#>\n")
+    for number in (8, 9):
+        place.run("ezmlm-send", directory(place), text=b"Subject: <#n#>\nFrom: joe@x.y\n\n<#n#>\n")
+        (letter,) = [one.message for one in place.queued if b"-- \nNumber %d\n" % number in one.message]
+        assert b"\nArchived-At: <https://h.dom/list/msg/%d.html>\n" % number in letter
+        assert b"\nSubject: <#n#>\n" in letter and b"\n\n<#n#>\n" in letter
+
+
 def test_strangers_get_single_messages_only(place: FilterHome) -> None:
     refused(place, "get.1_5")
     refused(place, "get.1_5", "ezmlm-get")

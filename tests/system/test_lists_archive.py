@@ -64,7 +64,7 @@ def page(office: Office, name: str) -> str:
 
 
 def test_the_way_of_the_document(office: Office) -> None:
-    make, take_out, by_date = blocks(office.town, "sh")
+    make, tell, take_out, by_date = blocks(office.town, "sh")
     line, sorting = blocks(office.town, "qmail")
     shell(office, make)
     assert "There are no letters yet." in page(office, "index.html") and "Joe and friends" in page(office, "index.html")
@@ -79,6 +79,8 @@ def test_the_way_of_the_document(office: Office) -> None:
     first = page(office, "msg/1.html")
     assert "bob@…" in first and f"joe-friends@{H}" in first and "&lt;script&gt;" in first and "<script" not in first
     assert "2.html" in first and "2 letters by 1 author" in page(office, "thread/1.html")
+    shell(office, tell)
+    office.town.forget("ann")
     assert "3 letters in 2 threads" in page(office, "index.html")
     assert "secret" in page(office, "msg/3.html") and "secret" in page(office, "search/recent.js")
     assert os.listdir(f"{directory}/friends/archive/threads") and office.town.read("joe", "friends/archnum") == "3\n"
@@ -92,7 +94,10 @@ def test_the_way_of_the_document(office: Office) -> None:
 def test_archive_by_mail_goes_on(office: Office) -> None:
     """-get and -index answer as before, with subjects that can be read."""
     subject = "=?iso-8859-1?q?gr=FC=DFe_4?="
+    office.town.forget("ann")
     post(office, subject, "four\n")
+    (letter,) = office.wait_for_messages("ann", 1)
+    assert b"\nArchived-At: <https://lists.example.org/friends/msg/4.html>\n" in letter
     for action, text in (("get.1", b"> Write to bob@far.example"), ("index", "4: grüße 4\n\tAnn\n".encode())):
         office.town.forget("ann")
         assert "success" in office.deliver(f"joe-friends-{action}@{H}", f"ann@{H}")

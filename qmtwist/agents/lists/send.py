@@ -40,7 +40,7 @@ def send(home: str, directory: str, sender: bytes | None) -> int:
             refuse_loop(incoming.fields, clothes.mark, bool(parent))
             if parent:
                 refuse_stranger(sender, parent)
-            mark, clothes = marked(place, submission, clothes, number.last + 1)
+            mark, clothes = marked(place, submission, clothes.numbered(number.last + 1), number.last + 1)
             posting = dress(incoming.fields, sender or b"", clothes, is_hidden and not parent)
             posting = posting._replace(sent=mark + posting.sent)
             return _post(place, submission, incoming, clothes, posting, number)

@@ -29,6 +29,11 @@ class Dress(NamedTuple):
         """What the list's Delivered-To field says."""
         return b"mailing list %s@%s" % (self.local, self.host)
 
+    def numbered(self, number: int) -> Dress:
+        """The same for the message with this number, which fields and trailer may name."""
+        said = b"%d" % number
+        return self._replace(add=self.add.replace(b"<#n#>", said), trailer=self.trailer.replace(b"<#n#>", said))
+
 
 class Posting(NamedTuple):
     """The header of a posting as subscribers get it, and as the archive keeps it, and what follows the body."""
