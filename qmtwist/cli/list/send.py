@@ -12,7 +12,8 @@ accepted.
 Taken from the header are the fields that DIR/headerremove names; added are Mailing-List from DIR/mailinglist, the lines
 of DIR/headeradd, and Delivered-To. DIR/prefix is put before subjects that do not have it, and DIR/text/trailer behind
 the body of messages that are plain text. With DIR/archived a copy is kept in DIR/archive; message 1234 is 12/34, and
-its owner may execute it when it is complete. With DIR/indexed its subject and author are written into 12/index.
+its owner may execute it when it is complete. With DIR/indexed its subject and author are written into 12/index. In
+DIR/headeradd and the trailer `<#l#>@<#h#>` is the list's address and `<#n#>` the number of the message.
 
 With DIR/dmarc a message whose author is of a domain that tells receivers to refuse mail from elsewhere (p=quarantine
 or p=reject of DMARC) goes out From the list; its author's field becomes Reply-To, unless there is one, and
