@@ -4,8 +4,9 @@
 
 In the .qmail file that takes a list's bounces, above ezmlm-return: the delivery succeeds without the lines below it if
 the message says that mail was delivered, or will be tried again. Known are the success and deferral notices of qmail's
-receipts, sendmail's warnings that a message could not be sent for some hours, and delivery status notifications that
-report no failure (RFC 3464).
+receipts, the warnings of sendmail and Exim that a message could not be sent for some hours, and delivery status
+notifications that report no failure (RFC 3464). So are answers to the message (In-Reply-To) of a program that says that
+somebody is away (Auto-Submitted, RFC 3834): who is on holiday stays on the list.
 
 Exit status: 0 go on; 99 nothing bounced; 111 the message cannot be read now.
 """

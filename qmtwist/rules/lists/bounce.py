@@ -16,6 +16,8 @@ _START_BYTES = 16384  # of its beginning that are kept with each of them
 _INTRODUCTION = b"Hi. This is the"
 _NOTICES = (b"success notice", b"deferral notice")
 _SENDMAIL = b"warning: could not send message for past "
+_EXIM = b"warning: message "
+_AUTOMATIC = (b"auto-replied", b"auto-generated")
 _PASSING = frozenset((b"delayed", b"delivered", b"relayed", b"expanded"))
 
 
@@ -72,12 +74,21 @@ def failures(message: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def is_notice(fields: list[Field], body: bytes) -> bool:
-    """Whether the message says that mail was delivered or is late, so that nothing has bounced."""
+    """Whether the message says that mail was delivered or is late, or that somebody is away: nothing has bounced."""
     subject = next((value(field) for field in fields if field.name == b"subject"), b"").lower()
-    if subject in _NOTICES or subject.startswith(_SENDMAIL):
+    if subject in _NOTICES or subject.startswith(_SENDMAIL) or (subject.startswith(_EXIM) and b" delayed " in subject):
         return True
     kinds = [value(field).lower() for field in fields if field.name == b"content-type"]
-    return any(kind.startswith(b"multipart/report") for kind in kinds) and _is_passing(body)
+    if any(kind.startswith(b"multipart/report") for kind in kinds):
+        return _is_passing(body)
+    return _is_by_person(fields)
+
+
+def _is_by_person(fields: list[Field]) -> bool:
+    """Whether a person's program has answered, who has got the message then. (RFC 3834 §5)"""
+    words = {field.name: value(field).lower() for field in fields}
+    is_answer = b"in-reply-to" in words and words.get(b"auto-submitted", b"").startswith(_AUTOMATIC)
+    return is_answer and b"x-failed-recipients" not in words
 
 
 def _is_passing(body: bytes) -> bool:

@@ -165,6 +165,15 @@ def test_a_hostile_bounce_takes_no_time() -> None:
         (b"Content-Type: multipart/report\n", b"\nAction: delayed\nAction: failed\n", False),
         (b"Content-Type: multipart/report\n", b"\n", False),
         (b"Content-Type: text/plain\n", b"\nAction: delayed\n", False),
+        (b"Subject: Warning: message 1tAbCd-0000 delayed 24 hours\n", b"", True),
+        (b"Subject: Away\nAuto-Submitted: auto-replied (vacation)\nIn-Reply-To: <1@x>\n", b"\nI am away\n", True),
+        (b"Subject: Away\nAuto-Submitted: auto-replied\n", b"\nI am away\n", False),  # it may be a bounce
+        (b"Auto-Submitted: auto-replied\nIn-Reply-To: <1@x>\nX-Failed-Recipients: a@b\n", b"\n", False),
+        (
+            b"Auto-Submitted: auto-replied\nIn-Reply-To: <1@x>\nContent-Type: multipart/report\n",
+            b"\nAction: failed\n",
+            False,
+        ),
     ],
 )
 def test_what_is_no_bounce(head: bytes, body: bytes, expected: bool) -> None:
