@@ -105,9 +105,10 @@ def message(look: Look, number: int, fields: list[Field], rest: bytes) -> bytes:
     names = frozenset(look.names)
     shown = [field.raw for field in fields if look.form in (b"v", b"n") or field.name in names]
     name = bytes([byte if byte in _NAME else 95 for byte in look.local])
-    start = b'--%s\nContent-Type: message/rfc822\nContent-Disposition: inline; filename="%s_%d.eml"\n\n'
+    start = b'--%s\nContent-Type: message/rfc822\nContent-Disposition: inline; filename="%s_%d.eml"\n'
     text = b"".join(shown) + (rest or b"\n")
-    return start % (look.boundary, name, number) + text + b"\n"
+    encoding = b"" if text.isascii() else b"Content-Transfer-Encoding: 8bit\n"  # RFC 2046 §5.2.1
+    return start % (look.boundary, name, number) + encoding + b"\n" + text + b"\n"
 
 
 def plain_message(fields: list[Field], text: bytes) -> bytes:
