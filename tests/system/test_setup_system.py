@@ -209,6 +209,21 @@ def test_accounts_that_were_there_stay_and_strangers_are_not_removed(box: Machin
     assert "nofiles" in box.run("cut", "-d:", "-f1", "/etc/group").split()
 
 
+def test_a_home_that_was_there_stays_as_it_is(box: Machine) -> None:
+    """S009: made by hand, with accounts by the commands that setup names."""
+    need_mta(box)
+    words = ("--host", H, "--admin", "joe")
+    named = [line.strip() for line in setup(box, *words).splitlines() if line.startswith("    ")]
+    assert len(named) == 9
+    box.shell("\n".join(named))
+    assert "missing" not in setup(box, *words) and box.qmtwist("check").stdout == ""
+    before = changes(box)
+    said = setup(box, "--system", "--replace-mta")
+    assert ", made" not in said and box.run("readlink", PLACES[0]).strip() == f"{HOME}/bin/sendmail"
+    assert f"{HOME} was there before, and stays as it is" in setup(box, "--remove")
+    assert changes(box) == before
+
+
 def test_mail_and_what_people_wrote_outlive_the_removal(box: Machine) -> None:
     need_mta(box)
     setup(box, "--system", "--replace-mta", "--host", H, "--admin", "joe")
