@@ -35,7 +35,7 @@ tr '\0' ' ' </proc/$PPID/cmdline >parent
 SIGNALS = ("HUP", "INT", "TERM", "PIPE", "XFSZ", "CHLD", "USR1")
 _IMPORTS = """
 import os, sys
-from qmtwist.agents import agent
+from qmtwist.agents.local import agent
 from qmtwist.cli import inside
 inside.load_programs()
 before = set(sys.modules)

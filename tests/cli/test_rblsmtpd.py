@@ -181,7 +181,7 @@ def test_wrong_usage_is_100(place: Place, words: tuple[str, ...]) -> None:
 
 
 def test_a_program_that_cannot_be_run_is_111(place: Place) -> None:
-    ended = place.run("no-such-program")
+    ended = place.run("no-such-program", PATH="/usr/bin:/bin")
     assert ended == (111, "", "rblsmtpd: fatal: unable to run no-such-program: file does not exist\n")
 
 
