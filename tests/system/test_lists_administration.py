@@ -123,6 +123,7 @@ def test_who_may_not_write(office: Office) -> None:
     assert "failure" in write(office, f"nobody@{H}", "")
     shell(office, f"ezmlm-sub ~/club/deny tom@{H}")
     assert "failure" in write(office, TOM, "")
+    assert "not wanted here" in body(letter(office, "tom"))
     shell(office, f"ezmlm-unsub ~/club/deny tom@{H}")
     for sender in (ANN, EVE, TOM):
         assert "success" in write(office, sender, "")
@@ -156,3 +157,19 @@ def test_a_list_in_another_language(office: Office) -> None:
     confirm(office, "ann", asked)
     welcome = letter(office, "ann")
     assert welcome["Subject"] == "Servus bei joe-freunde" and "Willkommen! Diese Adresse steht jetzt" in body(welcome)
+
+
+def test_what_else_people_write(office: Office) -> None:
+    """The rows of the table that are for everybody."""
+    shell(office, f"ezmlm-make -y ~/chess ~/.qmail-chess joe-chess {H}; rm ~/chess/dmarc; ezmlm-sub ~/chess {TOM}")
+    write(office, TOM, "-query", name="chess")
+    assert "on the list already" in body(letter(office, "tom"))
+    write(office, ANN, "-faq", name="chess")
+    assert "frequent questions" in body(letter(office, "ann"))
+    write(office, ANN, "-request", b"Subject: subscribe\n\n", name="chess")
+    confirm(office, "ann", letter(office, "ann"))
+    assert letter(office, "ann")["Subject"].startswith("WELCOME")
+    shell(office, f"ezmlm-unsub ~/chess {ANN}")
+    write(office, ANN, "", b"Subject: e4\n\ne5\n", name="chess")
+    confirm(office, "ann", letter(office, "ann"))
+    assert letter(office, "tom")["Subject"] == "e4"
