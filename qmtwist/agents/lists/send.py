@@ -7,7 +7,6 @@ from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.shapes import Iterable
 from qmtwist.rules.lists.answer import List
-from qmtwist.rules.lists.entries import index_entry
 from qmtwist.rules.lists.heading import refuse_bounce, refuse_loop, refuse_stranger
 from qmtwist.rules.lists.posting import Dress, Posting, dress, envelope_sender
 from qmtwist.store.lists.archive import Keeping
@@ -86,6 +85,8 @@ def _post(
         if keeping:
             keeping.complete()
             if place.has("indexed"):
+                from qmtwist.rules.lists.entries import index_entry
+
                 keeping.note(index_entry(last, incoming.fields, clothes.prefix))
         place.set_number(Number(last, old.size + (size + 128 >> 8)))
         try:
