@@ -106,6 +106,8 @@ def log_line(line: bytes, wanted: bytes) -> bool:
     """
     pieces = wanted.lower().split(b"_")
     text, width = line.lower(), len(wanted)
+    if not all(piece in text for piece in pieces):
+        return False
     for start in range(len(text) - width + 1):
         at = start
         for piece in pieces:
