@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 python=.venv/bin/python
 status=0
-for program in end_to_end latency idle backlog oversize pop3 analysis \
+for program in end_to_end latency idle backlog oversize pop3 analysis list_archive \
     relay many_recipients black_holes comeback qmqp; do
     "$python" -m "bench.$program" || status=1
 done
