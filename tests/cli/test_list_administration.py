@@ -22,6 +22,7 @@ def test_a_moderator_agrees_before_somebody_joins(place: FilterHome) -> None:
     allow(place, "modsub")
     first = asked(place, ANN, "subscribe")
     assert first.recipients == [b"ann@x.y"] and answer(first).startswith("sc.")
+    assert b"a moderator decides whether you join" in first.body
     second = asked(place, ANN, answer(first))
     assert sorted(second.recipients) == [b"eva@x.y", b"tom@x.y"] and people(place) == []
     assert "\nSubject: CONFIRM subscribe to list@h.dom\n" in second.header and answer(second).startswith("tc.")
@@ -193,6 +194,18 @@ def test_the_lists_beside_the_list(place: FilterHome, part: str) -> None:
     assert b"on the list already" in asked(place, TOM, f"{part}-query-ann=x.y").body
     assert write(place, TOM, answer(asked(place, TOM, f"{part}-unsubscribe-ann=x.y"))) == []
     assert people(place, f"/{part}") == []
+
+
+def test_the_digest_has_subscribers_of_its_own(place: FilterHome) -> None:
+    allow(place, "modsub")
+    os.makedirs(f"{directory(place)}/digest")
+    second = asked(place, ANN, answer(asked(place, ANN, "digest-subscribe")))
+    assert answer(second).startswith("digest-tc.") and len(second.recipients) == 2
+    welcome = asked(place, TOM, answer(second))
+    assert "\nSubject: WELCOME to list-digest@h.dom\n" in welcome.header and welcome.sender == b"list-return-@h.dom"
+    assert people(place, "/digest") == [ANN] and people(place) == []
+    goodbye = asked(place, ANN, answer(asked(place, ANN, "digest-unsubscribe")))
+    assert "\nSubject: GOODBYE from list-digest@h.dom\n" in goodbye.header and people(place, "/digest") == []
 
 
 def test_who_is_denied_is_for_moderators_only(place: FilterHome) -> None:

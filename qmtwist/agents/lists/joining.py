@@ -51,7 +51,8 @@ def _ask(desk: Desk, kind: bytes, text: str) -> Saying:
     """Ask for a confirmation: the address itself, the moderators, or the moderator who wrote."""
     who = "USR" if kind in (b"s", b"u") else "MOD"
     what = "SUBSCRIBE" if desk.command.verb == b"subscribe" else "UNSUBSCRIBE"
-    saying = Saying((text,), desk.subject(f"SUB_{who}_{what}"), kind)
+    is_first = kind == b"s" and desk.moderators.is_moderated
+    saying = Saying((text, "sub-moderated") if is_first else (text,), desk.subject(f"SUB_{who}_{what}"), kind)
     if kind in (b"t", b"v"):
         return saying._replace(to=_moderators(desk))
     if kind in (b"r", b"w"):

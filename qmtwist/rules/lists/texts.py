@@ -46,6 +46,9 @@ To confirm that this is what you want, answer this message, or write to:
 
 If you do nothing, nothing will happen.
 """,
+    "sub-moderated": """
+When you have confirmed it, a moderator decides whether you join.
+""",
     "unsub-confirm": """Somebody, I hope you, asked me to take this address off the list:
 
 !A
@@ -254,6 +257,7 @@ help               in answer to help, and to what I do not understand
 info               what the list is about
 faq                frequent questions
 sub_confirm        asks somebody to confirm that they join
+sub_moderated      below sub_confirm, if moderators decide
 sub_ok             somebody has joined
 sub_nop            somebody was on the list already
 sub_bad            a confirmation was not right

@@ -48,6 +48,9 @@ Wenn Sie das möchten, antworten Sie auf diese Nachricht, oder schreiben Sie an:
 
 Wenn Sie nichts tun, geschieht nichts.
 """,
+    "sub-moderated": """
+Nach Ihrer Bestätigung entscheidet ein Moderator über die Aufnahme.
+""",
     "unsub-confirm": """Jemand, hoffentlich Sie selbst, hat mich gebeten, diese Adresse aus der Liste
 auszutragen:
 
@@ -266,6 +269,7 @@ help               Antwort auf help, und auf das, was ich nicht verstehe
 info               worum es auf der Liste geht
 faq                häufige Fragen
 sub_confirm        verlangt die Bestätigung, wenn jemand abonniert
+sub_moderated      unter sub_confirm, wenn Moderatoren entscheiden
 sub_ok             jemand hat die Liste abonniert
 sub_nop            jemand stand schon auf der Liste
 sub_bad            eine Bestätigung stimmte nicht

@@ -46,6 +46,9 @@ Si es lo que desea, responda a este mensaje o escriba a:
 
 Si no hace nada, no ocurrirá nada.
 """,
+    "sub-moderated": """
+Tras su confirmación, un moderador decidirá sobre la suscripción.
+""",
     "unsub-confirm": """Alguien, espero que usted, me ha pedido que dé de baja esta dirección de la
 lista:
 
@@ -256,6 +259,7 @@ help               la respuesta a help y a lo que no entiendo
 info               de qué trata la lista
 faq                preguntas frecuentes
 sub_confirm        pide confirmar una suscripción
+sub_moderated      después de sub_confirm, si deciden los moderadores
 sub_ok             alguien se ha suscrito
 sub_nop            alguien ya estaba suscrito
 sub_bad            una confirmación no era válida

@@ -47,6 +47,9 @@ Si c'est bien ce que vous souhaitez, répondez à ce message, ou écrivez à :
 
 Si vous ne faites rien, rien ne se passera.
 """,
+    "sub-moderated": """
+Après votre confirmation, un modérateur décidera de votre abonnement.
+""",
     "unsub-confirm": """Quelqu'un, vous-même je l'espère, m'a demandé de retirer cette adresse de la
 liste :
 
@@ -260,6 +263,7 @@ help               la réponse à help, et à ce que je ne comprends pas
 info               le sujet de la liste
 faq                les questions fréquentes
 sub_confirm        demande de confirmer un abonnement
+sub_moderated      après sub_confirm, si des modérateurs décident
 sub_ok             un abonnement est fait
 sub_nop            l'adresse était déjà abonnée
 sub_bad            une confirmation n'était pas valable

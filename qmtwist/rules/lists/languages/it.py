@@ -46,6 +46,9 @@ Se è quello che vuoi, rispondi a questo messaggio o scrivi a:
 
 Se non fai niente, non succede niente.
 """,
+    "sub-moderated": """
+Dopo la tua conferma un moderatore deciderà sull'iscrizione.
+""",
     "unsub-confirm": """Qualcuno, spero tu, mi ha chiesto di togliere questo indirizzo dalla lista:
 
 !A
@@ -254,6 +257,7 @@ help               la risposta a help e a quello che non capisco
 info               di che cosa tratta la lista
 faq                domande frequenti
 sub_confirm        chiede di confermare un'iscrizione
+sub_moderated      sotto sub_confirm, se decidono i moderatori
 sub_ok             qualcuno si è iscritto
 sub_nop            qualcuno era già iscritto
 sub_bad            una conferma non era valida

@@ -46,6 +46,9 @@ Als u dat wilt, beantwoord dan dit bericht of schrijf naar:
 
 Als u niets doet, gebeurt er niets.
 """,
+    "sub-moderated": """
+Na uw bevestiging beslist een moderator over de aanmelding.
+""",
     "unsub-confirm": """Iemand, hopelijk uzelf, heeft mij gevraagd dit adres bij de lijst af te melden:
 
 !A
@@ -255,6 +258,7 @@ help               antwoord op help, en op wat ik niet begrijp
 info               waar de lijst over gaat
 faq                veelgestelde vragen
 sub_confirm        vraagt een aanmelding te bevestigen
+sub_moderated      onder sub_confirm, als moderatoren beslissen
 sub_ok             iemand is aangemeld
 sub_nop            iemand stond al op de lijst
 sub_bad            een bevestiging klopte niet

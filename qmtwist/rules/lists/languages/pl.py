@@ -47,6 +47,9 @@ Jeśli tego chcesz, odpowiedz na tę wiadomość albo napisz na adres:
 
 Jeśli nic nie zrobisz, nic się nie stanie.
 """,
+    "sub-moderated": """
+Po potwierdzeniu o zapisaniu zdecyduje moderator.
+""",
     "unsub-confirm": """Ktoś, mam nadzieję, że Ty, poprosił mnie o wypisanie tego adresu z listy:
 
 !A
@@ -258,6 +261,7 @@ help               odpowiedź na help i na to, czego nie rozumiem
 info               czego dotyczy lista
 faq                częste pytania
 sub_confirm        prośba o potwierdzenie zapisu
+sub_moderated      pod sub_confirm, jeśli decydują moderatorzy
 sub_ok             ktoś się zapisał
 sub_nop            ktoś był już zapisany
 sub_bad            potwierdzenie było nieprawidłowe

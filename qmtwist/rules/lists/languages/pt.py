@@ -46,6 +46,9 @@ Se é isso o que deseja, responda a esta mensagem ou escreva para:
 
 Se não fizer nada, nada acontecerá.
 """,
+    "sub-moderated": """
+Depois da sua confirmação, um moderador decidirá sobre a assinatura.
+""",
     "unsub-confirm": """Alguém pediu que este endereço fosse retirado da lista:
 
 !A
@@ -254,6 +257,7 @@ help               a resposta a help e ao que não se entende
 info               o assunto da lista
 faq                perguntas frequentes
 sub_confirm        pede a confirmação de uma assinatura
+sub_moderated      depois de sub_confirm, se os moderadores decidem
 sub_ok             alguém assinou a lista
 sub_nop            alguém já estava na lista
 sub_bad            uma confirmação não era válida

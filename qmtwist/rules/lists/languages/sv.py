@@ -47,6 +47,9 @@ Om det är vad du vill, så svara på det här meddelandet eller skriv till:
 
 Om du inte gör något händer ingenting.
 """,
+    "sub-moderated": """
+När du har bekräftat bestämmer en moderator om du får vara med.
+""",
     "unsub-confirm": """Någon, förhoppningsvis du, har bett mig att stryka den här adressen från listan:
 
 !A
@@ -255,6 +258,7 @@ help               svar på help, och på det jag inte förstår
 info               vad listan handlar om
 faq                vanliga frågor
 sub_confirm        ber någon bekräfta en prenumeration
+sub_moderated      under sub_confirm, om moderatorer bestämmer
 sub_ok             någon har börjat prenumerera
 sub_nop            någon stod redan på listan
 sub_bad            en bekräftelse stämde inte
