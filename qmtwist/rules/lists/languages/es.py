@@ -60,7 +60,7 @@ Si es lo que desea, responda a este mensaje o escriba a:
 
 Si no hace nada, no ocurrirá nada.
 """,
-    "sub-ok": """¡Bienvenido! Esta dirección ya está suscrita a la lista:
+    "sub-ok": """¡Le damos la bienvenida! Esta dirección ya está suscrita a la lista:
 
 !A
 

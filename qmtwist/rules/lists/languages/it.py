@@ -59,7 +59,7 @@ Se è quello che vuoi, rispondi a questo messaggio o scrivi a:
 
 Se non fai niente, non succede niente.
 """,
-    "sub-ok": """Benvenuto! Questo indirizzo ora è iscritto alla lista:
+    "sub-ok": """Ti diamo il benvenuto! Questo indirizzo ora è iscritto alla lista:
 
 !A
 
