@@ -173,7 +173,7 @@ def test_an_inetd_that_runs_our_programs_is_ours(tmp_path: Path, monkeypatch: py
 def test_a_service_of_systemd_is_stopped_by_its_name() -> None:
     for unit, service in (("exim4.service", "exim4"), ("system-postfix.slice/postfix@-.service", "postfix")):
         holder = listening.Holder(9, "x", "x", listening.service_of(f"12:cpu:/\n0::/system.slice/{unit}\n"))
-        assert holder.mending(25) == f"systemctl disable --now {service}"
+        assert holder.mending(25) == f"systemctl stop {service} && systemctl disable {service}"
     assert "kill" not in listening.Holder(1, "systemd", "/sbin/init").mending(25)
 
 

@@ -125,6 +125,56 @@ def test_systemd_listens_while_the_server_is_restarted(box: Machine) -> None:
         deliver(run, "by a socket")
 
 
+INIT = """#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          othermta
+# Required-Start:    $local_fs
+# Required-Stop:     $local_fs
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: another mail server
+### END INIT INFO
+case "$1" in
+    start)
+        exec start-stop-daemon --start --background --make-pidfile --pidfile /run/othermta.pid --exec %s -- \\
+            -c "import socket, time; s = socket.create_server(('', 25)); time.sleep(600)" ;;
+    stop) exec start-stop-daemon --stop --oknodo --retry 5 --pidfile /run/othermta.pid ;;
+    status) kill -0 $(cat /run/othermta.pid) ;;
+esac
+"""
+PACKAGE = """
+mkdir -p /tmp/deb/DEBIAN /tmp/deb/etc/init.d
+cat >/tmp/deb/etc/init.d/othermta
+chmod 755 /tmp/deb/etc/init.d/othermta
+printf 'Package: othermta\\nVersion: 1\\nArchitecture: all\\nMaintainer: none <n@n.example>\\n' >/tmp/deb/DEBIAN/control
+printf 'Provides: mail-transport-agent\\nDescription: another mail server\\n' >>/tmp/deb/DEBIAN/control
+dpkg-deb --build --root-owner-group /tmp/deb /tmp/othermta.deb
+dpkg --force-depends -i /tmp/othermta.deb
+rm -rf /tmp/deb /tmp/othermta.deb
+"""
+
+
+def test_a_mail_server_of_an_init_script_under_systemd_is_stopped_and_comes_back() -> None:
+    """As Debian's Exim."""
+    with machine() as box:
+        for path in ("/lib/systemd/system-generators/systemd-sysv-generator", "/usr/bin/dpkg-deb"):
+            if box.attempt("test", "-e", path).returncode:
+                pytest.skip(f"{path} is not here")
+        box.shell(f"{PREPARE}\ndpkg --purge --force-all postfix >/dev/null 2>&1 || true")
+        box.run("/bin/sh", "-ec", PACKAGE, text=INIT % sys.executable)
+        with booted(box) as run:
+            run.shell("systemctl enable othermta; systemctl start othermta")
+            wait_until(lambda: ":25 " in run.run("ss", "-ltn"))
+            setup = [sys.executable, "-m", "qmtwist.cli.main", "setup"]
+            said = run.run(*setup, "--system", "--replace-mta", "--host", H, "--admin", "joe")
+            assert "systemctl stop othermta\nsystemctl disable othermta\n" in said
+            assert ":25 " not in run.run("ss", "-ltn") and "S01othermta" not in run.run("ls", "/etc/rc3.d")
+            assert run.run(f"{HOME}/bin/qmtwist", "check") == ""
+            run.run(*setup, "--remove")
+            wait_until(lambda: ":25 " in run.run("ss", "-ltn"))
+            assert "S01othermta" in run.run("ls", "/etc/rc3.d")
+
+
 TRIES = "|id -un >>$HOME/did; echo x >/tmp/did"
 
 
@@ -139,7 +189,7 @@ def test_a_mail_server_of_systemd_is_stopped_and_comes_back() -> None:
             setup = [sys.executable, "-m", "qmtwist.cli.main", "setup"]
             assert "(pid " in run.attempt(*setup, "--system", "--host", H).stdout
             said = run.run(*setup, "--system", "--replace-mta", "--host", H, "--admin", "joe")
-            assert "systemctl disable --now postfix\n" in said and ":25 " not in run.run("ss", "-ltn")
+            assert "systemctl stop postfix\nsystemctl disable postfix\n" in said and ":25 " not in run.run("ss", "-ltn")
             for line in [line.strip() for line in said.splitlines() if line.startswith("    ")]:  # how to start ours
                 run.shell(line)
             assert is_active(run)

@@ -33,7 +33,9 @@ class Holder(NamedTuple):
             return f"see who it is, as root: ss -ltnp 'sport = :{port}'"
         if self.pid == 1:
             return "systemctl list-sockets, and systemctl disable --now what listens there"
-        return f"systemctl disable --now {self.service}" if self.service else f"kill {self.pid}"
+        if self.service:
+            return f"systemctl stop {self.service} && systemctl disable {self.service}"
+        return f"kill {self.pid}"
 
 
 def all_listeners() -> list[Listener]:

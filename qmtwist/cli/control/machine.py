@@ -73,15 +73,12 @@ def init() -> str:
 def state_of(service: str, kind: str) -> str | None:
     """What a service is: `enabled`, `active`, both with a comma, or neither; None: there is no such service."""
     if kind == "systemd":
-        enabled = run(["systemctl", "is-enabled", service])[1].split("\n")[0]
-        if not enabled or "No such file" in enabled or enabled == "not-found":
-            return None
-        is_enabled, is_active = enabled == "enabled", not run(["systemctl", "is-active", "--quiet", service])[0]
-    else:
-        if not os.access(f"/etc/init.d/{service}", os.X_OK):
-            return None
-        is_enabled = any(_starts(f"/etc/{place}", service) for place in ("rc2.d", "rc3.d", "rc.d/rc3.d"))
-        is_active = not run([f"/etc/init.d/{service}", "status"])[0]
+        is_active = not run(["systemctl", "is-active", "--quiet", service])[0]
+        return rivals.systemd_state(run(["systemctl", "is-enabled", service])[1], is_active)
+    if not os.access(f"/etc/init.d/{service}", os.X_OK):
+        return None
+    is_enabled = any(_starts(f"/etc/{place}", service) for place in ("rc2.d", "rc3.d", "rc.d/rc3.d"))
+    is_active = not run([f"/etc/init.d/{service}", "status"])[0]
     return ",".join(word for word, holds in (("enabled", is_enabled), ("active", is_active)) if holds)
 
 

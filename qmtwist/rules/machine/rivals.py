@@ -111,9 +111,23 @@ def stop(service: str, init: str) -> list[list[str]]:
     chkconfig for a machine whose services are scripts in /etc/init.d.
     """
     if init == "systemd":
-        return [["systemctl", "disable", "--now", service]]
+        return [["systemctl", "stop", service], ["systemctl", "disable", service]]  # --now forgets init scripts
     words = {"update-rc.d": ["update-rc.d", service, "disable"], "chkconfig": ["chkconfig", service, "off"]}
     return [[f"/etc/init.d/{service}", "stop"], *([words[init]] if init in words else [])]
+
+
+def systemd_state(said: str, is_active: bool) -> str | None:
+    """What a service is, by what `systemctl is-enabled` says on both descriptors; as `resume` takes it. None: there is
+    none of this name. Of an init script it says more than one line.
+
+    >>> systemd_state("enabled\\n", False), systemd_state("disabled\\n", True), systemd_state("not-found\\n", False)
+    ('enabled', 'active', None)
+    """
+    lines = said.splitlines()
+    if not lines or "not-found" in lines or "No such file" in said:
+        return None
+    states = (("enabled", "enabled" in lines), ("active", is_active))
+    return ",".join(word for word, holds in states if holds)
 
 
 def resume(service: str, init: str, was: str) -> list[list[str]]:

@@ -38,7 +38,7 @@ def test_a_link_is_ours_if_it_says_so_itself() -> None:
 
 
 def test_a_service_comes_back_as_it_was() -> None:
-    assert rivals.stop("postfix", "systemd") == [["systemctl", "disable", "--now", "postfix"]]
+    assert rivals.stop("postfix", "systemd") == [["systemctl", "stop", "postfix"], ["systemctl", "disable", "postfix"]]
     assert rivals.resume("postfix", "systemd", "enabled,active") == [
         ["systemctl", "enable", "postfix"],
         ["systemctl", "start", "postfix"],
@@ -48,6 +48,16 @@ def test_a_service_comes_back_as_it_was() -> None:
     assert rivals.stop("postfix", "") == [["/etc/init.d/postfix", "stop"]]
     assert rivals.stop("postfix", "update-rc.d")[1] == ["update-rc.d", "postfix", "disable"]
     assert rivals.resume("postfix", "update-rc.d", "enabled") == [["update-rc.d", "postfix", "enable"]]
+
+
+def test_an_init_script_under_systemd_is_read_past_what_is_said_about_it() -> None:
+    said = (
+        "exim4.service is not a native service, redirecting to systemd-sysv-install.\nExecuting: x is-enabled exim4\n"
+    )
+    assert rivals.systemd_state(f"{said}enabled\n", is_active=True) == "enabled,active"
+    assert rivals.systemd_state(f"{said}disabled\n", is_active=True) == "active"
+    gone = "Failed to get unit file state for x.service: No such file or directory\n"
+    assert rivals.systemd_state(gone, is_active=False) is None and rivals.systemd_state("", is_active=False) is None
 
 
 def test_a_diversion_is_taken_back_by_its_own_words() -> None:
