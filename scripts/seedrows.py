@@ -1,8 +1,8 @@
 """Fill in docs/seed-promises.md: for every row the tests that show it.
 
 A test shows a row whose number stands in its docstring, in a comment inside it, in a comment line `# -- S275` above it,
-or (for a whole file) in the module's docstring. Rows that a test shows without naming them are listed in `ALSO`. The
-words of the rows are the document's own; this program changes the last column only.
+or (for a whole file) in the module's docstring. The words of the rows are the document's own; this program changes the
+last column only.
 
     scripts/seedrows.py          write the document anew
     scripts/seedrows.py --check  exit 1 if a row names what does not show it, or is open and is shown
@@ -21,10 +21,6 @@ DOCUMENT = os.path.join(TOP, "docs/seed-promises.md")
 ROW = re.compile(r"^\| (S\d{3}) \| ([^|]*) \| (.*) \| ([^|]*) \|$")
 NUMBER = re.compile(r"\bS(\d{3})(?:\s*(?:-|–|to)\s*S(\d{3}))?\b")
 SHOWN_AT_MOST = 3
-
-ALSO: dict[str, str] = {
-    "S018": "tests/system/test_docs.py::test_every_link_in_the_documents_leads_somewhere",
-}  # fmt: skip
 
 
 def numbers(text: str) -> Iterator[str]:
@@ -84,9 +80,6 @@ def survey() -> dict[str, list[str]]:
                 for row, test in tests(os.path.relpath(os.path.join(directory, name), TOP)):
                     if test not in table.setdefault(row, []):
                         table[row].append(test)
-    for row, test in ALSO.items():
-        if exists(test) and test not in table.setdefault(row, []):
-            table[row].append(test)
     return table
 
 
