@@ -3,14 +3,15 @@
     .venv/bin/python -m bench.backlog [--messages 100000]
 
 The messages are written as qmail leaves them: one remote recipient each, tried an hour ago, due again tomorrow.
-Measured are the time from the command to the greeting, memory, and new local mail behind them, beside the same on an
-empty queue.
+Measured are the time from the command to the greeting, memory, how long qmail-qread takes to list them and qmail-qstat
+to count them, and new local mail behind them, beside the same on an empty queue.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from typing import NamedTuple
@@ -69,6 +70,13 @@ def drop_caches() -> None:
             stream.write("3\n")
 
 
+def seconds(peer: Qmtwist, program: str) -> float:
+    """How long one of the server's programs takes."""
+    started = time.monotonic()
+    subprocess.run([f"{peer.home}/bin/{program}"], check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
 def look(peer: Qmtwist, queue: str, rounds: int) -> list[Row]:
     """Start, weigh and load the server."""
     drop_caches()
@@ -76,6 +84,7 @@ def look(peer: Qmtwist, queue: str, rounds: int) -> list[Row]:
     try:
         settle(peer, 60.0)
         memory = proportional_kb(peer.pid) / 1024
+        listed_s, counted_s = seconds(peer, "qmail-qread"), seconds(peer, "qmail-qstat")
         runs: dict[Load, list[Result]] = {}
         for _ in range(rounds):
             for load in LOADS:
@@ -88,6 +97,8 @@ def look(peer: Qmtwist, queue: str, rounds: int) -> list[Row]:
             "queue": queue,
             "start s": peer.start_s,
             "PSS MB": memory,
+            "qread s": listed_s,
+            "qstat s": counted_s,
             "load": load.title,
             "messages/s end to end": median(run.end_to_end for run in results),
             "accepted/s": median(run.accepted for run in results),
