@@ -102,7 +102,7 @@ def start_agent(home: str, profile: bool) -> tuple[int, Channel]:
 
 def run_agent(home: str, descriptor: int, profile: bool) -> int:
     """The agent's whole life."""
-    from qmtwist.services.rspawn import serve_daemon
+    from qmtwist.services.remote.rspawn import serve_daemon
 
     if not profile:
         return serve_daemon(home, descriptor)

@@ -32,7 +32,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from qmtwist.control import rulesfiles
 from qmtwist.rules import peers, tcprules
-from qmtwist.services.peerrules import SLICE
+from qmtwist.services.door.peerrules import SLICE
 from qmtwist.store import cdb
 
 CLIENTS = 20_000

@@ -21,8 +21,8 @@ from twisted.internet import epollreactor
 from twisted.internet.endpoints import TCP4ServerEndpoint
 
 from qmtwist.control.settings import SmtpSettings
-from qmtwist.services.smtpclerk import Staff
-from qmtwist.services.smtpd import make_smtp_factory
+from qmtwist.services.smtp.clerk import Staff
+from qmtwist.services.smtp.smtpd import make_smtp_factory
 
 CONNECTIONS = 2000
 SETTINGS = SmtpSettings(

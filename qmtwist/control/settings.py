@@ -51,7 +51,7 @@ class SendSettings:
 
 @attrs.frozen
 class AccessSettings:
-    """Who may come in, for every listening service. (tcprules(1); services/listen)"""
+    """Who may come in, for every listening service. (tcprules(1); services/door/listen)"""
 
     directory: str | None = None  # where tcprules and tcprules.SERVICE stand; None: no rules
     ident_timeout_s: int = 5

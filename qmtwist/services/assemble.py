@@ -27,31 +27,32 @@ from qmtwist.control.replaced import is_replaced
 from qmtwist.control.settings import Settings
 from qmtwist.mail.errors import Malformed, Temporary
 
-from . import activation, descriptors, gate, injection
-from .autoturn import AutoTurn
+from . import activation, descriptors, gate
 from .chosen import Chosen
-from .clientnames import ClientNames
-from .dns import Resolver
-from .dnsbl import Blocklists
-from .etrn import QueueRetries
+from .dns.resolver import Resolver
+from .door.clientnames import ClientNames
+from .door.dnsbl import Blocklists
+from .door.pausing import Pausing
+from .door.record import Recorder
 from .gate import Refusal
-from .localagent import LocalAgent
+from .intake import injection
+from .local.courier import LocalAgent
+from .log.serverlog import ServerLog
 from .notify import Notifier
 from .options import SERVICES, Options
-from .ownkey import Unusable
 from .packageservices import PackageServices
-from .pausing import Pausing
-from .pop3d import Pop3Factory, make_pop3_factory
-from .recipients import LocalRecipients
-from .record import Recorder
-from .remoteagents import RemoteAgents
+from .pop3.pop3d import Pop3Factory, make_pop3_factory
+from .remote.couriers import RemoteAgents
 from .seams import Origin
 from .send.queue import Queue
-from .senderpolicy import SenderPolicies
-from .serverlog import ServerLog
 from .signals import Signals
-from .smtpclerk import Staff
-from .smtpd import SmtpFactory, make_smtp_factory
+from .smtp.autoturn import AutoTurn
+from .smtp.clerk import Staff
+from .smtp.etrn import QueueRetries
+from .smtp.recipients import LocalRecipients
+from .smtp.senderpolicy import SenderPolicies
+from .smtp.smtpd import SmtpFactory, make_smtp_factory
+from .tls.ownkey import Unusable
 
 NOT_STARTED = 111
 LOOK_S = 1.0

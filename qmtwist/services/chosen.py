@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .program_intake import ProgramIntake
+from .intake.program import ProgramIntake
 from .seams import Draft, Intake, Origin
 from .send.queue import Queue
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 
-from .listen import Peer
+from .door.listen import Peer
 from .seams import Draft, Receipt
 
 

@@ -28,13 +28,13 @@ from qmtwist.mail.errors import MailError, Malformed
 from qmtwist.mail.trace import smtp_received
 from qmtwist.rules.lists import oneclick, page
 
-from .crowd import Crowd
-from .intls import IncomingTls
-from .listen import NO_ACCESS, Door, Peer
-from .packagefactory import TurnedAway
+from .door.crowd import Crowd
+from .door.listen import NO_ACCESS, Door, Peer
+from .door.sessions import Sessions
+from .qmtp.factory import TurnedAway
 from .seams import Origin, Receipt
-from .sessions import Sessions
-from .smtpclerk import Staff
+from .smtp.clerk import Staff
+from .tls.incoming import IncomingTls
 
 HEADER_BYTES, HEADER_FIELDS, BODY_BYTES = 8192, 60, 4096
 TOKEN_BYTES = 2048

@@ -57,4 +57,4 @@ class Options(usage.Options):
         twistd = self.parent
         # Our own lines are the log: twistd's observer would put its dates and its chatter between them.
         if twistd is not None and twistd.get("nodaemon") and not twistd.get("logger") and not twistd.get("logfile"):
-            twistd["logger"] = "qmtwist.services.quietlog.observer"
+            twistd["logger"] = "qmtwist.services.log.quietlog.observer"

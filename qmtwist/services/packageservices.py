@@ -10,13 +10,13 @@ from twisted.internet.protocol import Factory
 
 from qmtwist.control.settings import Settings
 
-from .intls import IncomingTls
-from .ofmipd import OfmipFactory
-from .ownkey import Unusable
-from .packagefactory import PackageSettings
-from .qmqpd import QmqpFactory
-from .qmtpd import QmtpFactory
-from .smtpclerk import Staff
+from .qmtp.factory import PackageSettings
+from .qmtp.qmqpd import QmqpFactory
+from .qmtp.qmtpd import QmtpFactory
+from .smtp.clerk import Staff
+from .smtp.ofmipd import OfmipFactory
+from .tls.incoming import IncomingTls
+from .tls.ownkey import Unusable
 
 if TYPE_CHECKING:
     from .leaving import LeavingService

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet import epollreactor
 from twisted.logger import globalLogBeginner
 
-from .logwriter import standard_error
+from .log.quietlog import observe
+from .log.writer import standard_error
 from .options import Options
-from .quietlog import observe
 
 
 def run_foreground(arguments: list[str]) -> int:

@@ -50,22 +50,18 @@ def test_modules_import_no_one_who_imports_them() -> None:
     assert circle(graph) == []
 
 
-def test_the_rooms_of_the_agents_import_no_one_who_imports_them() -> None:
-    """What lies in agents/ itself is for all of them, and needs none."""
-    known = {name: path for name, path in modules().items() if name.startswith("qmtwist.agents.")}
+@pytest.mark.parametrize("rung", ["agents", "services"])
+def test_the_rooms_of_a_rung_import_no_one_who_imports_them(rung: str) -> None:
+    """What lies in the rung itself counts as a room of one module."""
     everything = set(modules())
     graph: dict[str, set[str]] = {}
-    for name, path in known.items():
-        rooms = {agents_room(other) for other in imports(name, path, everything) if other.startswith("qmtwist.agents.")}
-        graph.setdefault(agents_room(name), set()).update(rooms - {agents_room(name)})
+    for name, path in modules().items():
+        if name.startswith(f"qmtwist.{rung}."):
+            wanted = imports(name, path, everything)
+            rooms = {other.split(".")[2] for other in wanted if other.startswith(f"qmtwist.{rung}.")}
+            graph.setdefault(name.split(".")[2], set()).update(rooms - {name.split(".")[2]})
     assert len(graph) > 10
-    assert graph["agents"] == set()
     assert circle(graph) == []
-
-
-def agents_room(module: str) -> str:
-    parts = module.split(".")
-    return parts[2] if (ROOT / "qmtwist" / "agents" / parts[2]).is_dir() else "agents"
 
 
 @pytest.mark.parametrize("text", ["from . import b", "from .b import x", "from qmtwist.b import x", "import qmtwist.b"])

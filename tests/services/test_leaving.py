@@ -20,7 +20,7 @@ from qmtwist.mail.errors import Temporary
 from qmtwist.rules.lists import oneclick
 from qmtwist.services import leaving
 from qmtwist.services.leaving import LeavingService, Visit
-from qmtwist.services.smtpclerk import Staff
+from qmtwist.services.smtp.clerk import Staff
 from tests.support.cuts import cuts
 from tests.support.fake_intake import FakeIntake
 from tests.support.smtp_service import NOW, FakeCheck

@@ -17,9 +17,9 @@ from qmtwist.control.settings import SendSettings
 from qmtwist.mail.envelope import Envelope
 from qmtwist.mail.errors import MailError
 from qmtwist.mail.outcome import Outcome, Verdict
+from qmtwist.services.log.telemetry import Telemetry
 from qmtwist.services.seams import Intake, Origin, Permit, Receipt
 from qmtwist.services.send.queue import Queue
-from qmtwist.services.telemetry import Telemetry
 from qmtwist.store import trigger
 from qmtwist.store.queue.layout import Layout
 from qmtwist.wire.remoteorder import RemoteOrder

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from qmtwist.agents.local.mailbox import Mailboxes
 from qmtwist.mail.errors import Permanent, Temporary
-from qmtwist.services.mailboxes import Answer
+from qmtwist.services.local.mailboxes import Answer
 from qmtwist.wire import spawn
 
 

@@ -13,12 +13,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from qmtwist.control.settings import AccessSettings
-from qmtwist.services.intls import IncomingTls
-from qmtwist.services.packagefactory import Listener, PackageSettings
-from qmtwist.services.packages import PackageProtocol
-from qmtwist.services.qmqpd import make_qmqp_service
-from qmtwist.services.qmtpd import make_qmtp_service
-from qmtwist.services.smtpclerk import Staff
+from qmtwist.services.qmtp.factory import Listener, PackageSettings
+from qmtwist.services.qmtp.packages import PackageProtocol
+from qmtwist.services.qmtp.qmqpd import make_qmqp_service
+from qmtwist.services.qmtp.qmtpd import make_qmtp_service
+from qmtwist.services.smtp.clerk import Staff
+from qmtwist.services.tls.incoming import IncomingTls
 from qmtwist.wire.netstring import netstring
 
 from .fake_intake import FakeIntake

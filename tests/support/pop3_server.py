@@ -22,8 +22,8 @@ from qmtwist.agents.mailbox.checkpassword import make_record, run
 from qmtwist.control.settings import PopSettings
 from qmtwist.mail.errors import Permanent, Temporary
 from qmtwist.services.fdchannel import FdChannel
-from qmtwist.services.mailboxes import Answer, UserWorker
-from qmtwist.services.pop3d import make_pop3_factory
+from qmtwist.services.local.mailboxes import Answer, UserWorker
+from qmtwist.services.pop3.pop3d import make_pop3_factory
 from qmtwist.wire import spawn
 
 

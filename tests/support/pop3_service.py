@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from qmtwist.control import passwords
 from qmtwist.control.passwords import PasswordFile, set_password
 from qmtwist.control.settings import PopSettings
-from qmtwist.services.login import Gatekeeper
-from qmtwist.services.pop3d import Pop3Factory, mailboxes_by
+from qmtwist.services.pop3.login import Gatekeeper
+from qmtwist.services.pop3.pop3d import Pop3Factory, mailboxes_by
 from tests.support.mailboxes import InProcessAgent, make_maildir
 
 OK = b"+OK \r\n"

@@ -35,8 +35,8 @@ def main() -> None:
     from twisted.internet.endpoints import TCP4ServerEndpoint
     from twisted.internet.epollreactor import EPollReactor
 
-    from qmtwist.services.smtpclerk import Staff
-    from qmtwist.services.smtpd import make_smtp_factory
+    from qmtwist.services.smtp.clerk import Staff
+    from qmtwist.services.smtp.smtpd import make_smtp_factory
     from tests.support.fake_intake import FakeDraft, FakeIntake
     from tests.support.smtp_service import SETTINGS, FakeCheck
 

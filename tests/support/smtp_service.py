@@ -13,10 +13,10 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from qmtwist.control.settings import AccessSettings, SmtpSettings
-from qmtwist.services.clientnames import ClientNames
-from qmtwist.services.listen import NO_ACCESS
-from qmtwist.services.smtpclerk import Staff
-from qmtwist.services.smtpd import SmtpProtocol, make_smtp_factory
+from qmtwist.services.door.clientnames import ClientNames
+from qmtwist.services.door.listen import NO_ACCESS
+from qmtwist.services.smtp.clerk import Staff
+from qmtwist.services.smtp.smtpd import SmtpProtocol, make_smtp_factory
 
 from .fake_intake import FakeIntake
 

@@ -58,7 +58,7 @@ def _serve_daemon(home: str, runs_programs: bool) -> int:
     if runs_programs:
         Agent(home, Channel(AGENT_CHANNEL)).run()
         return 0
-    from qmtwist.services.rspawn import serve_daemon  # Twisted takes its time
+    from qmtwist.services.remote.rspawn import serve_daemon  # Twisted takes its time
 
     return serve_daemon(home, AGENT_CHANNEL)
 

@@ -17,10 +17,10 @@ from qmtwist.control.remote import RemoteSettings, load_remote
 from qmtwist.mail.errors import Malformed
 from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.rules.handshakes import FailedHandshakes
-from qmtwist.services.dns import Resolver
-from qmtwist.services.dnsports import IDnsReactor
+from qmtwist.services.dns.ports import IDnsReactor
+from qmtwist.services.dns.resolver import Resolver
 from qmtwist.services.fdchannel import FdChannel
-from qmtwist.services.outtls import OutgoingTls
+from qmtwist.services.tls.outgoing import OutgoingTls
 from qmtwist.store.deadhosts import DeadHosts
 from qmtwist.store.queue.layout import Layout
 from qmtwist.wire import remoteorder, spawn

@@ -26,7 +26,7 @@ from zope.interface import implementer
 from qmtwist.logbook import outtls as words
 from qmtwist.rules.handshakes import HandshakeFailed
 from qmtwist.rules.tlspolicy import Level, Policy
-from qmtwist.services.outtls import TIMED_OUT, Attempt, OutgoingTls
+from qmtwist.services.tls.outgoing import TIMED_OUT, Attempt, OutgoingTls
 from qmtwist.services.wire import Wire
 from qmtwist.wire.outgoing import Ended, Lost, Ready, SendBody, StartTls, Transaction, Wait
 from qmtwist.wire.qmtp import QmtpClient

@@ -15,7 +15,7 @@ from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.rules.handshakes import FailedHandshakes, is_for_want_of_tls
 from qmtwist.rules.mx import Target
 from qmtwist.rules.tlspolicy import Level, certificate_names
-from qmtwist.services.outtls import OutgoingTls
+from qmtwist.services.tls.outgoing import OutgoingTls
 from qmtwist.store.deadhosts import DeadHosts
 from qmtwist.wire.outgoing import Ended, Lost, Transaction
 from qmtwist.wire.remoteorder import RemoteOrder

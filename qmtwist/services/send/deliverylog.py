@@ -6,7 +6,7 @@ from qmtwist.logbook.facts import DeliveryEnded, DeliveryStarted, Status
 from qmtwist.mail.outcome import Outcome, Verdict
 from qmtwist.rules.bounce import GIVING_UP
 from qmtwist.scheduler.machine import Machine
-from qmtwist.services.telemetry import Telemetry
+from qmtwist.services.log.telemetry import Telemetry
 
 _KIND = {Verdict.SUCCESS: "success", Verdict.FAILURE: "failure", Verdict.DEFERRAL: "deferral"}
 

@@ -8,7 +8,7 @@ from qmtwist.rules.routing import Routes
 from qmtwist.scheduler.machine import Machine
 from qmtwist.scheduler.orders import Closed
 from qmtwist.services.disk import Disk
-from qmtwist.services.telemetry import Telemetry
+from qmtwist.services.log.telemetry import Telemetry
 from qmtwist.store.journal.records import Draft
 from qmtwist.store.queue.layout import Layout
 

@@ -15,9 +15,9 @@ from zope.interface import implementer
 from qmtwist.control.settings import SendSettings
 from qmtwist.logbook.facts import Exiting
 from qmtwist.services.disk import Disk
-from qmtwist.services.intake import JournalIntake
+from qmtwist.services.intake.journal import JournalIntake
+from qmtwist.services.log.telemetry import Telemetry
 from qmtwist.services.seams import Courier, Intake, Origin, RemoteCourier
-from qmtwist.services.telemetry import Telemetry
 from qmtwist.store import trigger
 from qmtwist.store.journal import records as journal_records
 from qmtwist.store.journal.writer import Journal

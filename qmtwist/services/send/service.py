@@ -18,8 +18,8 @@ from qmtwist.rules.verp import is_variable
 from qmtwist.scheduler.machine import Machine
 from qmtwist.scheduler.orders import Aside, Closed, Open, Start
 from qmtwist.services.disk import Disk
+from qmtwist.services.log.telemetry import Telemetry
 from qmtwist.services.seams import Courier, RemoteCourier
-from qmtwist.services.telemetry import Telemetry
 from qmtwist.store.journal.records import Draft
 from qmtwist.store.journal.writer import Journal
 from qmtwist.store.queue import records

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from qmtwist.logbook.facts import MessageInfo, NewMessage
 from qmtwist.services.disk import Disk
-from qmtwist.services.telemetry import Telemetry
+from qmtwist.services.log.telemetry import Telemetry
 from qmtwist.store.queue.layout import Layout
 from qmtwist.store.queue.preprocess import Preprocessed, Sorter, preprocess
 from qmtwist.store.queue.scan import scan_todo

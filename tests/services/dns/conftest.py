@@ -10,7 +10,7 @@ import pytest_twisted
 from twisted.internet import reactor  # noqa: TID251  # tests run in the global one
 from twisted.logger import LogEvent
 
-from qmtwist.services.dns import Resolver
+from qmtwist.services.dns.resolver import Resolver
 from tests.support.resolvers import ZONE, pause
 from tests.support.zone import Zone
 

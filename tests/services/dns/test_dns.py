@@ -1,4 +1,4 @@
-"""services/dns.py and agents/dns.py: one contract for both resolvers, and the blocking one by itself."""
+"""services/dns/resolver.py and agents/dns.py: one contract for both resolvers, and the blocking one by itself."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from qmtwist.mail.dns import Answer, Kind, Question, Status
 from qmtwist.mail.errors import Permanent
 from qmtwist.rules.mx import Target, targets
 from qmtwist.rules.smarthost import Hop
-from qmtwist.services import dns as service
-from qmtwist.services.dns import Resolver
+from qmtwist.services.dns import resolver as service
+from qmtwist.services.dns.resolver import Resolver
 from qmtwist.wire.nameserver import NameService
 from tests.support.resolvers import MX, MX_RECORDS, ZONE, pause, resolv_conf
 from tests.support.zone import Fault, Zone

@@ -1,4 +1,4 @@
-"""services/dns.py: the resolver on the reactor by itself."""
+"""services/dns/resolver.py: the resolver on the reactor by itself."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest_twisted
 from twisted.internet.defer import gatherResults
 
 from qmtwist.mail.dns import Kind, Question, Status
-from qmtwist.services import dns as service
-from qmtwist.services import dnsturns
-from qmtwist.services.dns import Resolver
-from qmtwist.services.dnsports import PORTS, QUERIES
+from qmtwist.services.dns import resolver as service
+from qmtwist.services.dns import turns as dnsturns
+from qmtwist.services.dns.ports import PORTS, QUERIES
+from qmtwist.services.dns.resolver import Resolver
 from tests.support.resolvers import MX, MX_RECORDS, resolv_conf
 from tests.support.zone import Fault, Zone
 

@@ -1,0 +1,1 @@
+"""Who may come in, how many at a time, and what their address says about them."""

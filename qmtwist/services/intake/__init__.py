@@ -1,0 +1,1 @@
+"""The ways of messages into the queue."""

@@ -1,0 +1,1 @@
+"""QMTP and QMQP."""

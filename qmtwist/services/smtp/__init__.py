@@ -1,0 +1,1 @@
+"""SMTP and OFMIP: sessions, what they are answered, and mail that waits for a client."""

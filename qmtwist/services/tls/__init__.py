@@ -1,0 +1,1 @@
+"""TLS, of clients and to other hosts."""
