@@ -18,9 +18,8 @@ def box() -> Iterator[Machine]:
         yield made
 
 
-# An init script whose server does not start.
-INIT = r"#!/bin/sh\n### BEGIN INIT INFO\n# Provides: othermta\n# Default-Start: 2 3\n# Default-Stop: 0\n### END INIT INFO\n"
-INIT += r"echo $1; test $1 != start\n"
+# An init script that is linked nowhere, and whose server does not start.
+INIT = r"#!/bin/sh\necho $1; test $1 != start\n"
 PACKAGE = """
 mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/sbin
 exec 3>/tmp/deb/DEBIAN/control

@@ -5,7 +5,6 @@ The mail server that is replaced is Debian's Postfix where it is installed, else
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
@@ -13,50 +12,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ownmachine import PYTHON, TOP, Machine, machine
+from tests.support.ownmachine import PYTHON, TOP, Machine
 from tests.support.remote import wait_until
+from tests.support.setupbox import HOME, PLACES, H, bare, changes, need_mta, setup
 
 pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.slow]
-
-H = "dolphin.example.com"
-HOME = "/var/qmail"
-# What the tools of the system keep beside what they change, and what a server that runs writes.
-BESIDE = ("/etc/.pwd.lock", "/etc/subuid", "/etc/subgid", "/etc/rc", "/etc/postfix", "/var/lib/dpkg/lock", "/var/log")
-BESIDE += ("/var/lib/dpkg/diversions-old", "/var/lib/postfix", "/var/spool", "/var/cache", "/var/mail", TOP)
-PLACES = ("/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/mailq", "/usr/bin/newaliases")
 
 
 @pytest.fixture
 def box() -> Iterator[Machine]:
     with bare() as made:
         yield made
-
-
-@contextlib.contextmanager
-def bare() -> Iterator[Machine]:
-    """One without a mail home."""
-    with machine() as made:
-        made.shell(f"rm -rf {HOME}")
-        yield made
-
-
-def changes(box: Machine) -> dict[str, str]:
-    """Everything in which the machine is not the one it was: path, and what is there instead."""
-    found = box.changes()
-    return {path: what for path, what in found.items() if not path.startswith(BESIDE) and not path.endswith("-")}
-
-
-def setup(box: Machine, *words: str) -> str:
-    """A run that ends well; what it said."""
-    ended = box.qmtwist("setup", *words)
-    assert ended.returncode == 0, ended.stdout
-    return ended.stdout
-
-
-def need_mta(box: Machine) -> None:
-    """Another mail server: Postfix, or something that is no package."""
-    if box.attempt("test", "-e", "/usr/sbin/sendmail").returncode:
-        box.shell("printf '#!/bin/sh\\n' >/usr/sbin/sendmail; chmod 4755 /usr/sbin/sendmail")
 
 
 def test_another_mail_server_is_not_touched_unasked(box: Machine) -> None:
@@ -243,43 +209,6 @@ def test_mail_and_what_people_wrote_outlive_the_removal(box: Machine) -> None:
     ]
     assert box.run("find", HOME, "!", "-user", "root") == "" and "qmailq" not in box.run("cat", "/etc/passwd")
     assert box.qmtwist("setup", "--remove").returncode == 1
-
-
-PACKAGE = """
-mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/sbin
-exec 3>/tmp/deb/DEBIAN/control
-printf 'Package: othermta\\nVersion: %s\\nArchitecture: all\\nMaintainer: none <n@n.example>\\n' $1 >&3
-printf 'Provides: mail-transport-agent\\nDescription: another mail server\\n' >&3
-printf '#!/bin/sh\\necho version %s\\n' $1 >/tmp/deb/usr/sbin/sendmail
-chmod 755 /tmp/deb/usr/sbin/sendmail
-dpkg-deb --build --root-owner-group /tmp/deb /tmp/othermta.deb
-dpkg --force-depends -i /tmp/othermta.deb
-"""
-
-
-def test_a_package_that_is_upgraded_leaves_our_links_alone(box: Machine) -> None:
-    if box.attempt("test", "-x", "/usr/bin/dpkg-deb").returncode:
-        pytest.skip("this is no Debian")
-    box.shell("dpkg --purge --force-all postfix >/dev/null 2>&1 || true")
-    box.run("/bin/sh", "-ec", PACKAGE, "sh", "1")
-    ended = box.qmtwist("setup", "--system", "--host", H)
-    assert ended.returncode == 1 and "the package othermta is installed" in ended.stdout
-    setup(box, "--system", "--replace-mta", "--host", H)
-    box.run("/bin/sh", "-ec", PACKAGE, "sh", "2")
-    assert box.run("readlink", "/usr/sbin/sendmail").strip() == f"{HOME}/bin/sendmail"
-    assert box.qmtwist("check").stdout == ""
-    box.shell("rm /usr/sbin/sendmail; echo theirs >/usr/sbin/sendmail")  # somebody who does not ask dpkg
-    (line,) = box.qmtwist("check").stdout.splitlines()
-    assert line == (
-        f"/usr/sbin/sendmail: is no link to {HOME}/bin/sendmail any more: "
-        f"qmtwist setup --home {HOME} --system --replace-mta"
-    )
-    box.shell(line.rpartition(": ")[2].replace("qmtwist", f"{PYTHON} -m qmtwist.cli.main"))
-    assert box.qmtwist("check").stdout == ""
-    setup(box, "--remove")
-    assert box.run("/usr/sbin/sendmail") == "version 2\n"
-    assert box.run("cat", "/usr/sbin/sendmail.old.1") == "theirs\n"
-    assert "/usr/sbin/sendmail" not in box.run("dpkg-divert", "--list", "/usr/sbin/sendmail*")
 
 
 def test_nothing_is_begun_where_it_could_not_be_ended(box: Machine) -> None:

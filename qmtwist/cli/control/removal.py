@@ -92,8 +92,7 @@ class Removal:
         for fact in self.record.of_kind("diverted"):  # of something that was not put aside by us
             self._undivert(fact)
         for fact in self.record.of_kind("service"):
-            for words in rivals.resume(fact.name, self._init, fact.words[1]):
-                self.steps.do(*words)
+            self._resume(*fact.words)
             self.record.forget(fact)
         for fact in self.record.of_kind("replaced"):
             self.record.forget(fact)
@@ -111,17 +110,25 @@ class Removal:
     def _unlink(self, path: str, target: str) -> None:
         if os.path.islink(path) and os.readlink(path) == target:
             self.steps.do("rm", path)
-        elif os.path.lexists(path):
+        elif os.path.lexists(path) and not self._is_back(path):
             self._stays(f"{path} is not our link any more and stays")
+
+    def _is_back(self, path: str) -> bool:
+        """Whether others have put there the very link that was put aside, as `alternatives` does it."""
+        asides = [fact.words[1] for fact in self.record.of_kind("kept") if fact.name == path]
+        links = [os.readlink(each) for each in (path, *asides) if os.path.islink(each)]
+        return len(links) == 2 and links[0] == links[1]
 
     def _put_back(self, path: str, aside: str, mode: str) -> None:
         """What was put aside gets its name and mode again, and its package the place."""
+        if os.path.lexists(aside) and self._is_back(path):
+            self.steps.do("rm", aside)
         is_free = not os.path.lexists(path) or (self.steps.is_trial and self._was_ours(path))
         if os.path.lexists(aside) and is_free:
             self.steps.do("mv", "-nT", aside, path)
             if mode != KEEPS:
                 self.steps.do("chmod", mode, path)
-        elif os.path.lexists(aside):
+        elif os.path.lexists(aside) and not self._is_back(path):
             self._stays(f"{path} is there; what was there before stays as {aside}")
         for fact in self.record.of_kind("diverted"):
             if fact.name == path:
@@ -133,6 +140,14 @@ class Removal:
     def _undivert(self, fact: Fact) -> None:
         self.steps.do(*rivals.undivert(*fact.words))
         self.record.forget(fact)
+
+    def _resume(self, service: str, was: str) -> None:
+        """What keeps another's server from starting is not ours to mend, and holds nothing up."""
+        for words in rivals.resume(service, self._init, was):
+            try:
+                self.steps.do(*words)
+            except Failed as trouble:
+                self._stays(f"{service} did not come back: {trouble}")
 
     # -- the home
 

@@ -231,7 +231,7 @@ class System:
         for name, state in self._services.items():
             if name not in self._known("service"):  # a run that was cut knows better what it was
                 self.record.note("service", name, state)
-            for words in rivals.stop(name, self._init):
+            for words in rivals.stop(name, self._init, state):
                 self.steps.do(*words)
         if self.steps.is_trial or not self._services:
             return

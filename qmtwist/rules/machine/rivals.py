@@ -106,14 +106,19 @@ def undivert(path: str, aside: str) -> list[str]:
     return ["dpkg-divert", "--quiet", "--local", "--no-rename", "--divert", aside, "--remove", path]
 
 
-def stop(service: str, init: str) -> list[list[str]]:
-    """The commands that stop a service and keep it from starting at boot; `init` is systemd, or update-rc.d or
-    chkconfig for a machine whose services are scripts in /etc/init.d.
+def stop(service: str, init: str, was: str) -> list[list[str]]:
+    """The commands that stop a service and, if it was enabled, keep it from starting at boot.
+
+    `init` is systemd, or update-rc.d or chkconfig for a machine whose services are scripts in /etc/init.d; `was` as
+    in `resume`.
     """
-    if init == "systemd":
-        return [["systemctl", "stop", service], ["systemctl", "disable", service]]  # --now forgets init scripts
-    words = {"update-rc.d": ["update-rc.d", service, "disable"], "chkconfig": ["chkconfig", service, "off"]}
-    return [[f"/etc/init.d/{service}", "stop"], *([words[init]] if init in words else [])]
+    disable = {
+        "systemd": ["systemctl", "disable", service],  # with --now it forgets to stop what is an init script
+        "update-rc.d": ["update-rc.d", service, "disable"],
+        "chkconfig": ["chkconfig", service, "off"],
+    }
+    first = ["systemctl", "stop", service] if init == "systemd" else [f"/etc/init.d/{service}", "stop"]
+    return [first, *([disable[init]] if "enabled" in was.split(",") and init in disable else [])]
 
 
 def systemd_state(said: str, is_active: bool) -> str | None:

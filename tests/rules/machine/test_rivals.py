@@ -38,15 +38,19 @@ def test_a_link_is_ours_if_it_says_so_itself() -> None:
 
 
 def test_a_service_comes_back_as_it_was() -> None:
-    assert rivals.stop("postfix", "systemd") == [["systemctl", "stop", "postfix"], ["systemctl", "disable", "postfix"]]
+    assert rivals.stop("postfix", "systemd", "enabled,active") == [
+        ["systemctl", "stop", "postfix"],
+        ["systemctl", "disable", "postfix"],
+    ]
     assert rivals.resume("postfix", "systemd", "enabled,active") == [
         ["systemctl", "enable", "postfix"],
         ["systemctl", "start", "postfix"],
     ]
     assert rivals.resume("postfix", "systemd", "") == []
     assert rivals.resume("postfix", "chkconfig", "active") == [["/etc/init.d/postfix", "start"]]
-    assert rivals.stop("postfix", "") == [["/etc/init.d/postfix", "stop"]]
-    assert rivals.stop("postfix", "update-rc.d")[1] == ["update-rc.d", "postfix", "disable"]
+    assert rivals.stop("postfix", "", "enabled") == [["/etc/init.d/postfix", "stop"]]
+    assert rivals.stop("postfix", "update-rc.d", "enabled")[1] == ["update-rc.d", "postfix", "disable"]
+    assert rivals.stop("postfix", "update-rc.d", "active") == [["/etc/init.d/postfix", "stop"]]
     assert rivals.resume("postfix", "update-rc.d", "enabled") == [["update-rc.d", "postfix", "enable"]]
 
 
