@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.filterhome import FilterHome
+from tests.support.listmaking import files, make, programs
 
 TEXT = b"From: joe@x.y\nSubject: hi\n\nbody\n"
 MARKS = {
@@ -30,27 +31,6 @@ MARKS = {
 @pytest.fixture
 def place(tmp_path: Path) -> FilterHome:
     return FilterHome(tmp_path)
-
-
-def make(place: FilterHome, *options: str, name: str = "list") -> Path:
-    directory = Path(f"{place.user}/{name}")
-    ended = place.run("ezmlm-make", *options, str(directory), f"{place.user}/.qmail-{name}", name, "h.dom")
-    assert ended == (0, b"", b"")
-    return directory
-
-
-def files(directory: Path) -> set[str]:
-    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
-
-
-def programs(directory: Path, name: str = "editor") -> list[str]:
-    """The programs of a .qmail file with their arguments."""
-    found = []
-    for line in (directory / name).read_text().splitlines():
-        words = line.replace("'", "").removesuffix(" || exit 0").split()
-        if line.startswith("|"):
-            found.append(" ".join([os.path.basename(words[0]).removeprefix("ezmlm-"), *words[1:]]))
-    return [line.replace(f" {directory}", " DIR") for line in found]
 
 
 def post(place: FilterHome, directory: Path, sender: str) -> int:

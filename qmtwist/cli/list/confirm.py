@@ -18,32 +18,18 @@ Exit status: 0 it is for another program; 99 it is done; 100 it cannot be done; 
 from __future__ import annotations
 
 import os
-import time
 
 from qmtwist.agents.lists.confirming import confirm
-from qmtwist.agents.lists.manage import action_of
-from qmtwist.cli.chain import say
-from qmtwist.rules.lists.heading import refuse_bounce
-from qmtwist.rules.lists.moderation import parse
+from qmtwist.rules.lists.moderation import Decision
 
-from .common import carry_out, enter, take, variable
-
-_NAME = b"ezmlm-confirm"
+from .deciding import decide_by_mail
 
 
 def main(arguments: list[bytes], home: str) -> int:
     """Do it, and say what became of the message."""
 
-    def work() -> int:
-        line = take(arguments, b"cCmMrR")
-        sender, local = variable(b"SENDER"), variable(b"LOCAL")
-        enter(line.words[0])
-        decision = parse(action_of(os.curdir, local))
-        if decision is None or decision.word not in (b"confirm", b"discard"):
-            return 0
-        refuse_bounce(sender)
-        found = confirm(home, os.curdir, decision, line.words[1:], int(time.time()))
-        say(b"ezmlm-confirm: info: " + found.encode())
-        return 99
+    def decide(decision: Decision, words: list[bytes], now: int) -> str:
+        return confirm(home, os.curdir, decision, words, now)
 
-    return carry_out(_NAME, b"dir [program [argument ...]]", work)
+    usage = b"dir [program [argument ...]]"
+    return decide_by_mail(b"ezmlm-confirm", usage, arguments, (b"confirm", b"discard"), decide)

@@ -23,31 +23,17 @@ Exit status: 0 it is for another program; 99 it is done; 100 it cannot be done; 
 from __future__ import annotations
 
 import os
-import time
 
-from qmtwist.agents.lists.manage import action_of
-from qmtwist.agents.lists.moderate import decide
-from qmtwist.cli.chain import say
-from qmtwist.rules.lists.heading import refuse_bounce
-from qmtwist.rules.lists.moderation import parse
+from qmtwist.agents.lists import moderate
+from qmtwist.rules.lists.moderation import Decision
 
-from .common import carry_out, enter, take, variable
-
-_NAME = b"ezmlm-moderate"
+from .deciding import decide_by_mail
 
 
 def main(arguments: list[bytes], home: str) -> int:
     """Do it, and say what became of the message."""
 
-    def work() -> int:
-        line = take(arguments, b"cCmMrR")
-        sender, local = variable(b"SENDER"), variable(b"LOCAL")
-        enter(line.words[0])
-        decision = parse(action_of(os.curdir, local))
-        if decision is None or decision.word not in (b"accept", b"reject"):
-            return 0
-        refuse_bounce(sender)
-        say(b"ezmlm-moderate: info: " + decide(home, os.curdir, decision, int(time.time())).encode())
-        return 99
+    def decide(decision: Decision, _: list[bytes], now: int) -> str:
+        return moderate.decide(home, os.curdir, decision, now)
 
-    return carry_out(_NAME, b"dir", work)
+    return decide_by_mail(b"ezmlm-moderate", b"dir", arguments, (b"accept", b"reject"), decide)
