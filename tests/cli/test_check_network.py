@@ -140,6 +140,21 @@ def test_who_runs_programs_of_the_home_listens_for_it(home: str) -> None:
         tcpserver.communicate("")
 
 
+def test_a_socket_of_ours_may_be_held_by_others_too() -> None:
+    """As by a child of systemd that has not become another program yet."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        subprocess.Popen(["sleep", "60"], pass_fds=[server.fileno()]) as child,
+    ):
+        try:
+            sockets = [each for each in listening.all_listeners() if each.port == server.getsockname()[1]]
+            assert listening.strangers(sockets, "/h", os.getpid()) == []
+            pids = {holder.pid for holder in listening.strangers(sockets, "/h", server=0)}
+            assert pids == {os.getpid(), child.pid}
+        finally:
+            child.kill()
+
+
 def test_another_users_process_is_named_by_its_user(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
     monkeypatch.setattr(listening, "_processes", list)
     found = [each for each in listening.all_listeners() if each.port == taken]

@@ -115,6 +115,19 @@ def serves(holder: Holder, home: str, server: int) -> bool:
     return f"{home}/bin/" in holder.command
 
 
+def strangers(sockets: list[Listener], home: str, server: int) -> list[Holder]:
+    """The processes that have sockets which nobody has for this home, each once.
+
+    A socket of ours may be held by more, for a moment: by a child of systemd that is about to become another program.
+    """
+    found: dict[Holder, None] = {}
+    for socket in sockets:
+        held = holders([socket])
+        if not any(serves(holder, home, server) for holder in held):
+            found.update(dict.fromkeys(held))
+    return list(found)
+
+
 def _has_socket_unit() -> bool:
     """Whether systemd listens for us, by the links that `systemctl enable` makes."""
     for place in ("/etc/systemd/system/sockets.target.wants", "/run/systemd/system"):

@@ -92,7 +92,7 @@ def smtp_holders(home: str, server: int) -> list[listening.Holder]:
     """Who but the server of this home listens on port 25."""
     there = colliding(Claim("0.0.0.0", SMTP_PORT), listening.all_listeners())
     there += [found for found in colliding(Claim("::", SMTP_PORT), listening.all_listeners()) if found not in there]
-    return [holder for holder in listening.holders(there) if not listening.serves(holder, home, server)]
+    return listening.strangers(there, home, server)
 
 
 # -- places

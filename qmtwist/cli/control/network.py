@@ -47,10 +47,9 @@ def _ports(home: str, listen: ListenSettings) -> Iterator[str]:
     for service, endpoints in _endpoints(listen):
         path = grammar.control_path(home, f"listen{service}")
         for wanted in filter(None, map(claim, endpoints)):
-            for holder in listening.holders(colliding(wanted, there)):
-                if not listening.serves(holder, home, server):
-                    what = f"port {wanted.port} is taken by {holder.shown}"
-                    yield f"{path}: {what}: {holder.mending(wanted.port)}"
+            for holder in listening.strangers(colliding(wanted, there), home, server):
+                what = f"port {wanted.port} is taken by {holder.shown}"
+                yield f"{path}: {what}: {holder.mending(wanted.port)}"
 
 
 def _endpoints(listen: ListenSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
