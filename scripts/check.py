@@ -25,7 +25,7 @@ from typing import NamedTuple
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLOSING = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
-PYTEST = ["python", "-m", "pytest", "-q", "--durations=15", "-o"]  # and a place to remember what failed
+PYTEST = ["python", "-m", "pytest", "-q", "--durations=15", "-o"]  # and where to note what failed
 AGAIN = ["--last-failed", "--last-failed-no-failures=none", "-rp"]
 AGAIN_LIMIT = 5  # tests of a step; more are no accident
 FORMER_HALF, LATTER_HALF = "*/system/test_[!m-z]*", "*/system/test_[m-z]*"
