@@ -94,8 +94,9 @@ def test_systemd_starts_the_server_at_boot_and_keeps_it(box: Machine) -> None:
             lambda: is_active(run) and server != run.run("systemctl", "show", "-P", "MainPID", "qmtwist").strip()
         )
         deliver(run, "after a crash")
+        run.shell(f"echo far.example:127.0.0.1:9 > {HOME}/control/smtproutes")  # where nobody listens
         run.run("systemctl", "reload", "qmtwist")
-        run.run("sh", "-c", "printf 'To: x@[127.0.0.1]\\nSubject: waits\\n\\n' | sendmail -t")
+        run.run("sh", "-c", "printf 'To: x@far.example\\nSubject: waits\\n\\n' | sendmail -t")
         run.shut_down()
     with booted(box) as run:  # nobody types anything
         wait_until(lambda: is_active(run))
