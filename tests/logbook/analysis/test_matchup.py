@@ -118,8 +118,11 @@ def test_the_other_forms_of_a_line_are_read_too() -> None:
 def test_no_line_breaks_it(lines: list[bytes]) -> None:
     starts = [b"", b"1.0 new ", b"1.0 info ", b"1.0 starting ", b"1.0 delivery ", b"1.0 end ", b"1.0 extra "]
     matchup = Matchup()
-    matched(matchup, [starts[number % len(starts)] + line for number, line in enumerate(lines)])
-    list(matchup.pending())
+    whole = [starts[number % len(starts)] + line for number, line in enumerate(lines)]
+    matched(matchup, whole)
+    pending, tomorrow = list(matchup.pending()), Matchup()
+    assert matched(tomorrow, pending) == b""
+    assert list(tomorrow.pending()) == pending  # what one day leaves to the next, the next leaves to the day after
 
 
 def test_reading_a_history_gives_what_was_written() -> None:
